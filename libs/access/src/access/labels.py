@@ -1,0 +1,26 @@
+"""The legal label of a stored fact: who owns it, what kind of information it is (architecture D3)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Owner provider and unit as HSA-ids, information type, security labels sorted and joined by space."""
+
+    provider: str
+    unit: str
+    info: str
+    security: str = ""
+
+
+# Patient, Practitioner, Organization, Location and other registers: nobody's in particular.
+REGISTER = Label("", "", "register")
+
+
+def unlabelled(info: str) -> Label:
+    """What arrived without a usable owner: kept, shown to nobody, listed for repair."""
+    return Label("", "", info)
+
+
+def is_register(label: Label) -> bool:
+    return not label.provider and label.info == "register"

@@ -1,0 +1,1 @@
+"""The FHIR engine on PostgreSQL: store, index, search, one file per interaction."""

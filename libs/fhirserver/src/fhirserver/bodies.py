@@ -1,0 +1,119 @@
+"""JSON surgery on bytes: a resource keeps its own digits and words; only id, meta and references are put in."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from fhircore.outcome import InvalidFHIR
+
+Raw = dict[str, msgspec.Raw]
+
+_members = msgspec.json.Decoder(Raw).decode
+_any = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+# A reference that needs a look: a placeholder, an absolute address or a conditional reference. Bodies are minified before.
+_REFERENCE = re.compile(rb'"reference":"((?:urn:|https?:|[A-Z][A-Za-z]+\?)[^"]*)"')
+_CONDITIONAL = re.compile(rb'"reference":"([A-Z][A-Za-z]+\?[^"]*)"')
+
+
+def minified(raw: bytes) -> bytes:
+    """The same JSON without white space between tokens; every token stays as it was written.
+
+    Raises InvalidFHIR when it is not JSON. (How deep a resource may nest is the validator's to say, D17.)
+    """
+    try:
+        return msgspec.json.format(raw, indent=-1)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidFHIR(f"This is not JSON: {_place_only(error)}", code="structure") from None
+    except RecursionError:
+        raise InvalidFHIR(_TOO_DEEP, code="too-costly") from None
+
+
+def parsed(raw: bytes) -> Any:
+    """The JSON as plain data. Numbers become int and float: for looking, never for storing."""
+    try:
+        return _any(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidFHIR(f"This is not JSON: {_place_only(error)}", code="structure") from None
+    except RecursionError:
+        raise InvalidFHIR(_TOO_DEEP, code="too-costly") from None
+
+
+def stamped(raw: bytes, type_name: str, id: str, version: int, updated: str) -> bytes:
+    """The body as it is stored and answered: resourceType, id and meta first, then everything else untouched."""
+    members = _members(raw)
+    members.pop("resourceType", None)
+    members.pop("id", None)
+    meta = members.pop("meta", None)
+    parts = [
+        f'{{"resourceType":"{type_name}","id":"{id}","meta":{{"versionId":"{version}","lastUpdated":"{updated}"'.encode()
+    ]
+    if meta is not None:
+        kept = _members(meta)
+        for name, value in kept.items():
+            if name not in ("versionId", "lastUpdated", "_versionId", "_lastUpdated"):
+                parts += (b',"', name.encode(), b'":', bytes(value))
+    parts.append(b"}")
+    for name, value in members.items():
+        parts += (b',"', name.encode(), b'":', bytes(value))
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def with_references(raw: bytes, new: Mapping[bytes, bytes]) -> bytes:
+    """Replaces each reference that stands in `new`; the others stay."""
+
+    def replaced(match: re.Match[bytes]) -> bytes:
+        found = new.get(match.group(1))
+        return match.group(0) if found is None else b'"reference":"' + found + b'"'
+
+    return _REFERENCE.sub(replaced, raw)
+
+
+def conditional_references(raw: bytes) -> set[bytes]:
+    """Every `Type?query` reference in these bytes, as written (JSON escapes included)."""
+    return set(_CONDITIONAL.findall(raw))
+
+
+def replacer(pattern: str, new: Callable[[str], str]) -> Callable[[bytes], bytes]:
+    """A function that rewrites each reference that matches the pattern (used when a person's id changes)."""
+    compiled = re.compile(b'"reference":"(' + pattern.encode() + b')"')
+
+    def replaced(match: re.Match[bytes]) -> bytes:
+        return b'"reference":"' + new(match.group(1).decode()).encode() + b'"'
+
+    return lambda raw: compiled.sub(replaced, raw)
+
+
+def quoted(text: str) -> bytes:
+    """The text as it stands between the quotes of a JSON string."""
+    return _encode(text)[1:-1]
+
+
+def unquoted(raw: bytes) -> str:
+    """The opposite of quoted."""
+    return str(_any(b'"' + raw + b'"'))
+
+
+def instant(at: datetime) -> str:
+    """A FHIR instant in UTC with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(data: Any) -> bytes:
+    """Plain data as JSON bytes (for what we make ourselves, never for what others wrote)."""
+    return _encode(data)
+
+
+_TOO_DEEP = "The input is nested deeper than any resource may be"
+
+
+def _place_only(error: Exception) -> str:
+    """The decoder's words without any of the content (which may be about a patient)."""
+    text = str(error)
+    match = re.search(r"\(byte (\d+)\)", text)
+    return f"it breaks at byte {match.group(1)}" if match else "it is cut off or not UTF-8"

@@ -1,0 +1,97 @@
+"""Group commit: creates that arrive together share one transaction; a bad one is taken out and answered alone (D7)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import asyncpg
+
+from fhirserver import store
+from fhirserver.accesslog import AccessLog, Entry
+from fhirserver.problems import Conflict
+from fhirserver.store import Row
+from fhirserver.writing import Writer
+from kit.db import Database
+from kit.outbox import emit_raw
+from kit.problems import Unavailable
+
+_BATCH = 64
+_IN_FLIGHT = 2
+
+
+@dataclass(slots=True, eq=False)
+class _Wish:
+    row: Row
+    entry: Entry
+    answer: "asyncio.Future[int]"
+
+
+class Creator:
+    """Stores new resources (ids given just now) durably; answers with the outbox position after the commit."""
+
+    def __init__(self, db: Database, writer: Writer, log: AccessLog, wake: Callable[[], None]) -> None:
+        self._db = db
+        self._writer = writer
+        self._log = log
+        self._wake = wake
+        self._waiting: deque[_Wish] = deque()
+        self._flying = 0
+
+    async def create(self, row: Row, entry: Entry) -> int:
+        """Raises Conflict when the key is taken, Unavailable when the database is away."""
+        loop = asyncio.get_running_loop()
+        wish = _Wish(row, entry, loop.create_future())
+        self._waiting.append(wish)
+        if self._flying < _IN_FLIGHT:
+            self._flying += 1
+            self._task = loop.create_task(self._fly())
+        return await wish.answer
+
+    async def _fly(self) -> None:
+        try:
+            while self._waiting:
+                await self._together([self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))])
+        finally:
+            self._flying -= 1
+
+    async def _together(self, wishes: list[_Wish]) -> None:
+        try:
+            position = await self._commit(wishes)
+        except asyncpg.PostgresError as error:
+            if len(wishes) > 1:
+                for wish in wishes:
+                    await self._together([wish])
+                return
+            taken = isinstance(error, asyncpg.UniqueViolationError)
+            _fail(wishes[0], Conflict("This id is taken") if taken else _away())
+        except (OSError, asyncpg.InterfaceError, TimeoutError):
+            for wish in wishes:
+                _fail(wish, _away())
+        else:
+            for wish in wishes:
+                if not wish.answer.done():
+                    wish.answer.set_result(position)
+
+    async def _commit(self, wishes: list[_Wish]) -> int:
+        rows = [wish.row for wish in wishes]
+        async with self._db.pool.acquire() as connection:
+            async with connection.transaction():
+                await store.insert(connection, rows)
+                # Each create is a transaction of its own to whoever listens, in the order of arrival.
+                told = [event for row in rows for event in self._writer.events([row], [], row.upd)]
+                position = await emit_raw(connection, told)
+                await self._log.append(connection, [wish.entry for wish in wishes])
+            self._log.settled(connection)
+        self._wake()
+        return position
+
+
+def _away() -> Unavailable:
+    return Unavailable("The record cannot be written just now; nothing was stored, try again")
+
+
+def _fail(wish: _Wish, error: Exception) -> None:
+    if not wish.answer.done():
+        wish.answer.set_exception(error)
+        wish.answer.exception()

@@ -1,0 +1,170 @@
+"""The ASGI edge: the hot FHIR interactions answered in front of FastAPI, with the same identity, decision and log."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+import structlog
+
+from access import allows
+from fhircore.outcome import InvalidFHIR
+from fhircore.types import TYPES
+from fhirserver.engine import Engine
+from fhirserver.intake import ID
+from fhirserver.interactions.batch import batch
+from fhirserver.interactions.capabilities import capabilities
+from fhirserver.interactions.create import create
+from fhirserver.interactions.delete import delete
+from fhirserver.interactions.everything import everything
+from fhirserver.interactions.history import history
+from fhirserver.interactions.read import read
+from fhirserver.interactions.search import search
+from fhirserver.interactions.transaction import incoming, transaction
+from fhirserver.interactions.update import update
+from fhirserver.interactions.vread import vread
+from fhirserver.messages import JSON, Answer, Request, json_only, outcome
+from fhirserver.problems import Forbidden, Invalid, NotAllowed, NotFound, TooLarge
+from kit.auth import Verifier, bearer
+from kit.problems import Header
+from kit.refusals import as_problem
+from kit.telemetry import observe
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+log = structlog.get_logger(__name__)
+
+
+class FhirDoor:
+    """Answers everything below `path` (e.g. /vis/fhir); the rest goes to `app`."""
+
+    def __init__(self, app: App, engine: Engine, verifier: Verifier, path: str) -> None:
+        self._app = app
+        self._engine = engine
+        self._verifier = verifier
+        self._path = path
+        self._prefix = path + "/"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not (path.startswith(self._prefix) or path == self._path):
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        route, answer = "unmatched", None
+        try:
+            route, answer = await self._answer(scope, receive, path[len(self._prefix) :])
+        except Exception as error:
+            problem = as_problem(error)
+            if problem.kind.status >= 500:
+                log.error("fhir request failed", method=scope["method"], exc_info=error)
+            answer = outcome(problem)
+        observe(scope["method"], f"{self._path}/{route}", answer.status, began)
+        await _send(send, answer, head=scope["method"] == "HEAD")
+
+    async def _answer(self, scope: Any, receive: Any, below: str) -> tuple[str, Answer]:
+        headers = dict(scope["headers"])
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        parts = tuple(below.strip("/").split("/")) if below.strip("/") else ()
+        if parts == ("metadata",):
+            return "metadata", capabilities(self._engine, headers)
+        caller = await self._verifier.caller(bearer((headers.get(b"authorization") or b"").decode("latin-1")))
+        body = (
+            await _body(receive, headers, self._engine.mount.body_limit) if method in ("POST", "PUT", "PATCH") else b""
+        )
+        query = scope["query_string"].decode("latin-1")
+        request = Request(method, parts, query, headers, body, caller, self._engine.sight(caller))
+        try:
+            return await self._dispatch(request)
+        except InvalidFHIR as error:
+            raise Invalid.of(error) from None
+
+    async def _dispatch(self, request: Request) -> tuple[str, Answer]:
+        engine, parts, method = self._engine, request.path, request.method
+        if method in ("POST", "PUT"):
+            json_only(request)
+        if not parts:
+            return await self._at_base(request)
+        type_name = parts[0]
+        if type_name not in TYPES:
+            raise NotFound(f"'{unquote(type_name)[:60]}' is not a resource type of FHIR R4", at="resourceType")
+        match (method, *parts[1:]):
+            case ("GET", id) if not id.startswith(("_", "$")):
+                self._allow(request, type_name, "r")
+                return "{type}/{id}", await read(engine, request, type_name, _id(id))
+            case ("GET",) | ("POST", "_search"):
+                self._allow(request, type_name, "s")
+                return "{type}?", await search(engine, request, type_name)
+            case ("POST",):
+                self._allow(request, type_name, "c")
+                return "{type}", await create(engine, request, type_name)
+            case ("PUT", id):
+                self._allow(request, type_name, "u")
+                return "{type}/{id}", await update(engine, request, type_name, _id(id))
+            case ("DELETE", id):
+                self._allow(request, type_name, "d")
+                return "{type}/{id}", await delete(engine, request, type_name, _id(id))
+            case ("GET", id, "_history"):
+                self._allow(request, type_name, "r")
+                return "{type}/{id}/_history", await history(engine, request, type_name, _id(id))
+            case ("GET", id, "_history", version):
+                self._allow(request, type_name, "r")
+                return "{type}/{id}/_history/{version}", await vread(engine, request, type_name, _id(id), version)
+            case ("GET", id, "$everything") if type_name == "Patient":
+                self._allow(request, "Patient", "r")
+                return "Patient/{id}/$everything", await everything(engine, request, _id(id))
+        raise NotAllowed(f"{method} is not an interaction of this address", at="method")
+
+    async def _at_base(self, request: Request) -> tuple[str, Answer]:
+        if request.method != "POST":
+            raise NotAllowed("At the base address a Bundle is posted; system-wide search is not supported yet")
+        bundle = incoming(request.body)
+        if bundle.type == "batch":
+            return "batch", await batch(self._engine, request, bundle)
+        return "transaction", await transaction(self._engine, request, bundle)
+
+    def _allow(self, request: Request, type_name: str, action: str) -> None:
+        """The token's scopes, and whether this door takes that write at all (D4)."""
+        mount = self._engine.mount
+        if action in "cud" and not mount.writable(type_name):
+            raise NotAllowed(f"{type_name} is not written here. {mount.elsewhere}", headers=(Header("Allow", "GET"),))
+        if not allows(request.caller.scopes, type_name, action):
+            raise Forbidden(f"The token's scopes do not allow this for {type_name}", at="scope")
+
+
+def _id(text: str) -> str:
+    if not ID.fullmatch(text):
+        raise Invalid("An id is 1 to 64 of the characters A-Z a-z 0-9 - .", at="id")
+    return text
+
+
+async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"The body has {int(announced)} bytes; at most {limit} are taken", at="body")
+    message = await receive()
+    if not message.get("more_body"):
+        return _within(message.get("body", b""), limit)
+    chunks, size = [message.get("body", b"")], len(message.get("body", b""))
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Invalid("The request ended before its body did", at="body")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise TooLarge(f"The body has more than the {limit} bytes that are taken", at="body")
+    return b"".join(chunks)
+
+
+def _within(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise TooLarge(f"The body has {len(body)} bytes; at most {limit} are taken", at="body")
+    return body
+
+
+async def _send(send: Any, answer: Answer, *, head: bool) -> None:
+    headers = [(b"content-length", b"%d" % len(answer.body)), *answer.headers]
+    if answer.body:
+        headers.append((b"content-type", JSON))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -1,0 +1,119 @@
+"""The engine of one mount: what a service puts together once and every interaction uses."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+
+from access import Sight, sight
+from fhirserver.accesslog import AccessLog
+from fhirserver.codec import Codec
+from fhirserver.creating import Creator
+from fhirserver.index import Indexer
+from fhirserver.keys import Keys
+from fhirserver.labels import Labels
+from fhirserver.persons import SamePersons
+from fhirserver.reading import Reader
+from fhirserver.search.cursor import Seal
+from fhirserver.telling import Teller
+from fhirserver.writing import Writer
+from kit.caller import Caller
+from kit.db import Database
+
+_SEARCH_SESSION = {"timezone": "UTC", "jit": "off", "statement_timeout": "20s"}
+
+
+async def _leave_as_is(_connection: Any) -> None:
+    """Searches leave nothing behind in a session."""
+
+
+async def _any_id(_patient: Mapping[str, Any]) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where and how the engine stands: door (`vis` or `region`), public base URL, and what it tells."""
+
+    door: str
+    base: str  # public, without a trailing slash: http://localhost:8080/vis/fhir
+    title: str
+    teller: Teller | None = None
+    writable: Callable[[str], bool] = lambda _type_name: True  # may this type be written at this door?
+    elsewhere: str = ""  # what to say when not: which door does it
+    logged: bool = True  # the log may be off in a benchmark of a demo region only (D19)
+    body_limit: int = 50 * 1024 * 1024
+    # Asked before a Patient is created (D1): gives the id it must have, None for a new one; raises when it is a duplicate.
+    new_patient_id: Callable[[Mapping[str, Any]], Awaitable[str | None]] = _any_id
+
+
+@dataclass(slots=True)
+class Engine:
+    """Everything an interaction needs. Built by `start`, which reads the database's secret and its labels."""
+
+    db: Database
+    mount: Mount
+    wake: Callable[[], None]  # tells the relay that something was committed
+    keys: Keys = field(init=False)
+    codec: Codec = field(init=False)
+    labels: Labels = field(init=False)
+    indexer: Indexer = field(init=False)
+    log: AccessLog = field(init=False)
+    reader: Reader = field(init=False)
+    writer: Writer = field(init=False)
+    creator: Creator = field(init=False)
+    persons: SamePersons = field(init=False)
+    seal: Seal = field(init=False)
+    search_pool: asyncpg.Pool = field(init=False)  # its connections stop a statement that takes too long
+    _sights: dict[tuple[str, str, str | None, str | None, int], Sight] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Reads what the database knows of itself; the pool must be open and the migrations done."""
+        async with self.db.engine.connect() as connection:
+            secret = (await connection.execute(sa.text("select hash_key from region"))).scalar_one()
+        self.keys = Keys(bytes(secret))
+        self.codec = Codec()
+        self.labels = Labels()
+        self.indexer = Indexer(self.keys)
+        self.log = AccessLog()
+        self.persons = SamePersons(self.db)
+        self.reader = Reader(self.db, self.log, logged=self.mount.logged)
+        self.writer = Writer(self.keys, self.codec, self.labels, self.indexer, self.mount.teller)
+        self.creator = Creator(self.db, self.writer, self.log, self.wake)
+        self.seal = Seal(bytes(secret))
+        self.search_pool = await asyncpg.create_pool(
+            self.db.url, min_size=1, max_size=6, reset=_leave_as_is, server_settings=_SEARCH_SESSION
+        )
+        await self.labels.load(self.db.pool)
+        await self.persons.refresh()
+
+    async def stop(self) -> None:
+        await self.search_pool.close()
+
+    async def keep_fresh(self) -> None:
+        """A loop: what another process may have changed (persons joined) is read again each second."""
+        await self.persons.run()
+
+    def sight(self, caller: Caller) -> Sight:
+        """What this caller may see here; remembered until a new label is met."""
+        commission = caller.commission.id + caller.commission.provider if caller.commission else None
+        known = (
+            caller.subject,
+            caller.client,
+            commission,
+            caller.patient,
+            self.labels.version + (self.persons.version << 32),
+        )
+        found = self._sights.get(known)
+        if found is None:
+            if len(self._sights) > 10_000:
+                self._sights.clear()
+            own = self.patient_keys(caller.patient) if caller.kind == "patient" and caller.patient else []
+            found = self._sights[known] = sight(caller, self.labels.by_number, own)
+        return found
+
+    def patient_keys(self, patient: str) -> list[int]:
+        """Every key of this person: their own, and those of records joined with it (D1)."""
+        return self.persons.expanded(self.keys.of(f"Patient/{patient}"))

@@ -1,0 +1,71 @@
+"""Idempotency-Key: the same request sent again gets the same answer and never doubles (D6)."""
+
+import hashlib
+from datetime import UTC, datetime
+
+import msgspec
+
+from fhirserver.codec import Codec
+from fhirserver.messages import Answer, Request
+from fhirserver.problems import Invalid, KeyReused, StillRunning
+from kit.db import Connection
+
+_LONGEST = 200
+
+
+async def earlier(con: Connection, codec: Codec, request: Request) -> Answer | None:
+    """The answer given before to this key, or None when this is the first time. Call inside the write's transaction.
+
+    Raises StillRunning while the first one is at work, KeyReused when its content was another.
+    """
+    key = _key(request)
+    if key is None:
+        return None
+    client = request.caller.client
+    slot = int.from_bytes(hashlib.blake2b(f"{client}|{key}".encode(), digest_size=8).digest(), "big", signed=True)
+    if not await con.fetchval("select pg_try_advisory_xact_lock($1)", slot):
+        raise StillRunning(at="Idempotency-Key")
+    row = await con.fetchrow(
+        "select request, status, headers, body from idempotency where client = $1 and key = $2", client, key
+    )
+    if row is None:
+        return None
+    if row["request"] != digest(request):
+        raise KeyReused(at="Idempotency-Key")
+    headers = [(name.encode(), value.encode()) for name, value in msgspec.json.decode(row["headers"])]
+    return Answer(row["status"], codec.unpack(row["body"]), [*headers, (b"idempotency-replayed", b"true")])
+
+
+async def remember(con: Connection, codec: Codec, request: Request, answer: Answer) -> None:
+    """Keeps the answer under the request's key, in the write's own transaction; does nothing without a key."""
+    key = _key(request)
+    if key is None:
+        return
+    headers = [(name.decode(), value.decode()) for name, value in answer.headers]
+    await con.execute(
+        "insert into idempotency(client, key, request, at, status, headers, body) values ($1, $2, $3, $4, $5, $6, $7)",
+        request.caller.client, key, digest(request), datetime.now(UTC), answer.status,
+        msgspec.json.encode(headers).decode(), codec.pack(answer.body),
+    )  # fmt: skip
+
+
+async def forget_old(con: Connection, hours: int = 48) -> None:
+    """Drops answers older than the time they are promised for."""
+    await con.execute("delete from idempotency where at < now() - make_interval(hours => $1)", hours)
+
+
+def digest(request: Request) -> bytes:
+    """The hash of what was asked: method, path, query, conditions and body."""
+    state = hashlib.sha256()
+    for part in (request.method, "/".join(request.path), request.query, request.header(b"if-none-exist") or "",
+                 request.header(b"if-match") or ""):  # fmt: skip
+        state.update(part.encode() + b"\0")
+    state.update(request.body)
+    return state.digest()
+
+
+def _key(request: Request) -> str | None:
+    key = request.header(b"idempotency-key")
+    if key is not None and not 0 < len(key) <= _LONGEST:
+        raise Invalid(f"An Idempotency-Key is 1 to {_LONGEST} characters", at="Idempotency-Key")
+    return key

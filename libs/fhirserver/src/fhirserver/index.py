@@ -1,0 +1,159 @@
+"""From a resource to its index: hot columns, hashed tokens and the rows of the side tables."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TOKEN, URI, extractor
+from fhircore.params import params_of
+from fhircore.types import TYPES
+from fhirserver.keys import Keys
+
+ALSO_SUBJECT, ALSO_CODE, ALSO_CONCERNED = (
+    1,
+    2,
+    3,
+)  # alt.also: a further subject, a further code, somebody else concerned
+SUBJECT = frozenset({"subject", "patient"})  # the parameters that `res.pat` answers
+NO_DATE = -(2**63)  # res.dt of what has no main date: last in time, and found by no date search
+_PATIENT = "Patient/"
+
+
+@dataclass(slots=True)
+class Entries:
+    """What the index says about one resource. `idt` (h), `strings` (h, val), `rng` (h, lo, hi, u, n), `alt` (pat, code, also)."""
+
+    pat: int = 0
+    dt: int = NO_DATE
+    dte: int | None = None
+    code: int = 0
+    refs: list[int] = field(default_factory=list)
+    tok: list[int] = field(default_factory=list)
+    idt: list[int] = field(default_factory=list)
+    strings: set[tuple[int, str]] = field(default_factory=set)
+    rng: list[tuple[int, float, float, int | None, int | None]] = field(default_factory=list)
+    alt: list[tuple[int, int, int]] = field(default_factory=list)
+    patients: dict[int, str] = field(default_factory=dict)  # key → Patient id, in the order the resource names them
+
+
+def folded(text: str) -> str:
+    """Lower case, no accents, single spaces: how strings are compared (FHIR search §string). å, ä, ö fold to a, a, o."""
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+    return " ".join(plain.split())[:400]
+
+
+def leads_to(keys: Keys, at: str, key: int) -> int:
+    """The token of a reference: `at` (Observation.encounter) points at the resource with this key.
+
+    An XOR, so that SQL can make it too: a chain is `tok && array(select key # hash …)`.
+    """
+    return key ^ keys.token(f"{at}>")
+
+
+class Indexer:
+    """Builds the entries of a resource under one database's keys."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._builders: dict[str, Callable[[str, dict[str, Any]], Entries]] = {}
+
+    def entries(self, type_name: str, id: str, resource: dict[str, Any]) -> Entries:
+        """All index entries of this resource; pure apart from the hash memo."""
+        builder = self._builders.get(type_name)
+        if builder is None:
+            builder = self._builders[type_name] = self._builder(type_name)
+        return builder(id, resource)
+
+    def _builder(self, type_name: str) -> Callable[[str, dict[str, Any]], Entries]:
+        extract = extractor(type_name)
+        token, key_of = self._keys.token, self._keys.of
+        kind = TYPES[type_name]
+        code_param, date_param, compartment = kind.main_code, kind.main_date, frozenset(kind.patient) | SUBJECT
+        not_subject = token(f"{type_name}!subject")
+        doubled = frozenset(
+            name for name in params_of(type_name) if name.startswith("combo-")
+        )  # searched as their parts
+        prefix = {name: f"{type_name}.{name}" for name in params_of(type_name)}
+
+        def build(id: str, resource: dict[str, Any]) -> Entries:  # noqa: C901 — one loop, hot
+            found = Entries()
+            tokens: set[int] = set()
+            patients: dict[int, bool] = {}  # key → is it the subject
+            codes: dict[int, None] = {}
+            refs: dict[int, None] = {}
+            for value in extract(resource):
+                kind, name = value[0], value[1]
+                if name in doubled:
+                    continue
+                at = prefix.get(name)
+                if at is None:
+                    at = prefix[name] = f"{type_name}.{name}"
+                if kind == TOKEN:
+                    _, _, system, code = value
+                    full = token(f"{at}|{system or ''}|{code}")
+                    alone = token(f"{at}|{code}")
+                    if name == "identifier":
+                        found.idt += (full, alone)
+                    elif name == code_param:
+                        codes[full] = None
+                        tokens.add(alone)
+                    else:
+                        tokens.add(full)
+                        tokens.add(alone)
+                elif kind == REFERENCE:
+                    target = value[2]
+                    if ":" in target:
+                        tokens.add(key_of(f"{at}|{target}"))
+                        continue
+                    key = key_of(target)
+                    if name in compartment and target.startswith(_PATIENT):
+                        patients[key] = patients.get(key, False) or name in SUBJECT
+                        found.patients[key] = target[8:]
+                        if name in SUBJECT:
+                            continue
+                    tokens.add(key ^ token(f"{at}>"))
+                    refs[key] = None
+                elif kind == STRING:
+                    text = folded(value[2])
+                    if text:
+                        found.strings.add((token(at), text))
+                elif kind == DATE:
+                    if name == date_param:
+                        if found.dt == NO_DATE or value[2] < found.dt:
+                            found.dt, found.dte = value[2], value[3]
+                    else:
+                        found.rng.append((token(at), float(value[2]), float(value[3]), None, None))
+                elif kind == NUMBER:
+                    found.rng.append((token(at), value[2], value[3], None, None))
+                elif kind == QUANTITY:
+                    _, _, system, unit, low, high = value
+                    found.rng.append(
+                        (token(at), low, high, token(f"unit|{system or ''}|{unit}"), token(f"unit|{unit}"))
+                    )
+                elif kind == URI:
+                    tokens.add(token(f"{at}|{value[2]}"))
+            if type_name == "Patient":  # about itself, not about those it is linked to
+                own = key_of(f"Patient/{id}")
+                patients, found.patients = {own: True}, {own: id}
+            _settle(found, patients, list(codes))
+            if found.pat and not patients[found.pat]:
+                tokens.add(not_subject)
+            found.tok, found.refs = list(tokens), list(refs)
+            return found
+
+        return build
+
+
+def _settle(found: Entries, patients: dict[int, bool], codes: list[int]) -> None:
+    """First subject and first code become columns; every further combination a row of its own."""
+    ordered = sorted(patients, key=lambda key: not patients[key]) if len(patients) > 1 else list(patients)
+    found.pat = ordered[0] if ordered else 0
+    found.code = codes[0] if codes else 0
+    for patient in ordered[1:]:
+        found.alt.append((patient, found.code, ALSO_SUBJECT if patients[patient] else ALSO_CONCERNED))
+        if patients[patient]:
+            found.alt += ((patient, code, ALSO_CODE) for code in codes[1:])
+    found.alt += ((found.pat, code, ALSO_CODE) for code in codes[1:])

@@ -1,0 +1,64 @@
+"""batch: every entry for itself; one that fails says why and stops no other (http://hl7.org/fhir/R4/http.html#transaction)."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from fhircore.outcome import operation_outcome
+from fhirserver.bodies import plain
+from fhirserver.engine import Engine
+from fhirserver.interactions.transaction import Entry, Incoming, action_of, entry_response
+from fhirserver.messages import Answer, Request
+from fhirserver.performing import Action, Done, perform
+from fhirserver.problems import NotSupported
+from kit.problems import Problem
+
+
+async def batch(engine: Engine, request: Request, bundle: Incoming) -> Answer:
+    """200 with a batch-response. What can be done together is committed together; else each entry is tried alone."""
+    if request.header(b"idempotency-key") is not None:
+        raise NotSupported("Idempotency-Key works for a transaction; in a batch use ifNoneExist", at="Idempotency-Key")
+    answers: list[bytes | None] = [None] * len(bundle.entry)
+    sound: list[tuple[int, Action]] = []
+    for place, entry in enumerate(bundle.entry):
+        try:
+            sound.append((place, await _action(engine, request, entry, place)))
+        except Problem as problem:
+            answers[place] = _refusal(problem)
+    for place, answer in await _together(engine, request, sound):
+        answers[place] = answer
+    body = b'{"resourceType":"Bundle","type":"batch-response","entry":[' + b",".join(a for a in answers if a) + b"]}"
+    return Answer(200, body)
+
+
+async def _action(engine: Engine, request: Request, entry: Entry, place: int) -> Action:
+    action = await action_of(engine, request, entry, f"Bundle.entry[{place}]")
+    action.full_url = None  # entries of a batch do not refer to each other
+    return action
+
+
+async def _together(engine: Engine, request: Request, sound: Sequence[tuple[int, Action]]) -> list[tuple[int, bytes]]:
+    done: list[Done] = []
+    try:
+        await perform(engine, request, "batch", [action for _, action in sound], partial(_keep, done))
+    except Problem:
+        return [(place, await _alone(engine, request, action)) for place, action in sound]
+    return [(place, entry_response(engine, one, full=False)) for (place, _), one in zip(sound, done, strict=True)]
+
+
+async def _alone(engine: Engine, request: Request, action: Action) -> bytes:
+    done: list[Done] = []
+    try:
+        await perform(engine, request, "batch", [action], partial(_keep, done))
+    except Problem as problem:
+        return _refusal(problem)
+    return entry_response(engine, done[0], full=False)
+
+
+def _keep(kept: list[Done], done: Sequence[Done], _position: int) -> Answer:
+    kept[:] = done
+    return Answer(200)
+
+
+def _refusal(problem: Problem) -> bytes:
+    told = {"status": str(problem.kind.status), "outcome": operation_outcome(problem.issues)}
+    return b'{"response":' + plain(told) + b"}"

@@ -1,0 +1,94 @@
+"""capabilities: exactly what this mount does, no more (http://hl7.org/fhir/R4/http.html#capabilities)."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from fhircore.params import params_of
+from fhircore.types import TYPES
+from fhirserver.bodies import plain
+from fhirserver.engine import Engine
+from fhirserver.messages import Answer
+
+_READ = ("read", "vread", "history-instance", "search-type")
+_WRITE = ("create", "update", "delete")
+_SEARCHED = ("string", "token", "reference", "date", "number", "quantity", "uri")
+_COLUMNS = {"_id": "token", "_lastUpdated": "date"}
+_kept: dict[str, tuple[bytes, bytes]] = {}
+
+
+def capabilities(engine: Engine, headers: Mapping[bytes, bytes]) -> Answer:
+    """200 with the CapabilityStatement, 304 when the client has it already (If-None-Match)."""
+    base = engine.mount.base
+    if base not in _kept:
+        body = plain(statement(engine))
+        _kept[base] = body, b'W/"%s"' % hashlib.sha256(body).hexdigest()[:16].encode()
+    body, etag = _kept[base]
+    known = headers.get(b"if-none-match", b"")
+    stamps = [(b"etag", etag), (b"cache-control", b"public, max-age=60")]
+    return Answer(304, b"", stamps) if etag in known else Answer(200, body, stamps)
+
+
+def statement(engine: Engine) -> dict[str, Any]:
+    """The CapabilityStatement as plain data."""
+    mount = engine.mount
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": "2026-11-26",
+        "kind": "instance",
+        "software": {"name": "FVM", "version": "0.1.0"},
+        "implementation": {"description": mount.title, "url": mount.base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                **({"documentation": mount.elsewhere} if mount.elsewhere else {}),
+                "security": {
+                    "cors": False,
+                    "service": [
+                        {
+                            "coding": [
+                                {
+                                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                                    "code": "SMART-on-FHIR",
+                                }
+                            ]
+                        }
+                    ],
+                },
+                "resource": [_resource(engine, name) for name, kind in TYPES.items() if kind.door != "none"],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+            }
+        ],
+    }
+
+
+def _resource(engine: Engine, name: str) -> dict[str, Any]:
+    writes = engine.mount.writable(name)
+    params = [{"name": n, "type": t} for n, t in _COLUMNS.items()]
+    params += [
+        {"name": param.name, "type": param.type, "definition": param.url}
+        for param in params_of(name).values()
+        if param.type in _SEARCHED and param.paths and param.name not in _COLUMNS
+    ]
+    found: dict[str, Any] = {
+        "type": name,
+        "interaction": [{"code": code} for code in (*_READ, *(_WRITE if writes else ()))],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": writes,
+        "conditionalCreate": writes,
+        "conditionalRead": "not-match",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal"],
+        "searchInclude": sorted(f"{name}:{p.name}" for p in params_of(name).values() if p.type == "reference"),
+        "searchParam": params,
+    }
+    if name == "Patient":
+        found["operation"] = [
+            {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"}
+        ]
+    return found

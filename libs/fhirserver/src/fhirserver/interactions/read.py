@@ -1,0 +1,32 @@
+"""read: the current version of a resource (http://hl7.org/fhir/R4/http.html#read)."""
+
+from fhircore.types import TYPES
+from fhirserver.engine import Engine
+from fhirserver.messages import Answer, Request, stamps, version_of
+from fhirserver.problems import Gone, NotFound
+
+
+async def read(engine: Engine, request: Request, type_name: str, id: str) -> Answer:
+    """200 with the body as stored, 304 when If-None-Match has its version, 404, or 410 after a deletion."""
+    rtype = TYPES[type_name].number
+    key = engine.keys.of(f"{type_name}/{id}")
+    found = await engine.reader.read(key, rtype, id, request.caller, request.sight)
+    if found is None:
+        await _absent(engine, request, key, type_name, id)
+    assert found is not None
+    known = request.header(b"if-none-match")
+    if known is not None and any(version_of(tag) == found.ver for tag in known.split(",")):
+        return Answer(304, b"", stamps(found.ver, found.upd))
+    return Answer(200, engine.codec.unpack(found.body), stamps(found.ver, found.upd))
+
+
+async def _absent(engine: Engine, request: Request, key: int, type_name: str, id: str) -> None:
+    """Says 410 to whom the resource was visible before its deletion, 404 to everyone else."""
+    last = await engine.db.pool.fetchrow(
+        "select op, lab, pat, id from hist where key = $1 order by ver desc limit 1", key
+    )
+    if last is not None and last["op"] == "D" and last["id"] == id and request.sight.sees(last["lab"], last["pat"]):
+        standing = await engine.db.pool.fetchval("select 1 from res where key = $1", key)
+        if standing is None:
+            raise Gone(f"{type_name}/{id} was deleted", at=type_name)
+    raise NotFound(f"There is no {type_name}/{id}", at=type_name)

@@ -1,0 +1,33 @@
+"""vread: one version of a resource (http://hl7.org/fhir/R4/http.html#vread)."""
+
+from fhircore.types import TYPES
+from fhirserver.accesslog import Entry
+from fhirserver.engine import Engine
+from fhirserver.messages import Answer, Request, stamps
+from fhirserver.problems import Gone, NotFound
+
+_SELECT = """
+select ver, upd, pat, lab, rtype, id, 'P' as op, body from res where key = $1 and ver = $2
+union all
+select ver, upd, pat, lab, rtype, id, op, body from hist where key = $1 and ver = $2"""
+
+
+async def vread(engine: Engine, request: Request, type_name: str, id: str, version: str) -> Answer:
+    """200, 404 when there is no such version, 410 when that version is a deletion."""
+    missing = NotFound(f"There is no version {version[:12]} of {type_name}/{id}", at=type_name)
+    if not version.isascii() or not version.isdigit() or len(version) > 9:
+        raise missing
+    rtype = TYPES[type_name].number
+    async with engine.db.pool.acquire() as connection:
+        row = await connection.fetchrow(_SELECT, engine.keys.of(f"{type_name}/{id}"), int(version))
+        if row is None or row["rtype"] != rtype or row["id"] != id:
+            raise missing
+        seen = request.sight.sees(row["lab"], row["pat"])
+        if row["pat"] and engine.mount.logged:
+            about = ((row["pat"], rtype, row["lab"]),)
+            await engine.log.append(connection, [Entry(request.caller, "vread", about, int(seen), int(not seen))])
+    if not seen:
+        raise missing
+    if row["op"] == "D":
+        raise Gone(f"Version {version} of {type_name}/{id} is its deletion", at=type_name)
+    return Answer(200, engine.codec.unpack(row["body"]), stamps(row["ver"], row["upd"]))

@@ -1,0 +1,101 @@
+"""Requests and answers of the engine: plain values between the ASGI edge and the interactions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from urllib.parse import parse_qsl
+
+from access import Sight
+from fhircore.outcome import InvalidFHIR, Issue, operation_outcome
+from fhirserver.bodies import plain
+from fhirserver.problems import Invalid, NotSupported
+from kit.caller import Caller
+from kit.problems import Problem
+
+JSON = b"application/fhir+json;charset=utf-8"
+
+
+@dataclass(slots=True)
+class Request:
+    """One interaction as asked for. `headers` have lower-case names; `parameters` are decoded pairs in order."""
+
+    method: str
+    path: tuple[str, ...]  # below the base: ("Observation", "1")
+    query: str
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    caller: Caller
+    sight: Sight
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        try:
+            return parse_qsl(self.query, keep_blank_values=True, strict_parsing=bool(self.query), errors="strict")
+        except (ValueError, UnicodeDecodeError):
+            raise Invalid("The query string is not name=value pairs in UTF-8", at="query") from None
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def lenient(self) -> bool:
+        return "handling=lenient" in (self.header(b"prefer") or "")
+
+    @property
+    def wanted(self) -> str:
+        """Prefer: return=… (minimal, representation, OperationOutcome)."""
+        for part in (self.header(b"prefer") or "").replace(",", ";").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == "return":
+                return value
+        return "representation"
+
+    def if_match(self) -> int | None:
+        """The version of If-Match: W/"3"; raises when it is not one."""
+        value = self.header(b"if-match")
+        return None if value is None else version_of(value)
+
+
+@dataclass(slots=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+def version_of(etag: str) -> int:
+    text = etag.strip().removeprefix("W/").strip('"')
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise Invalid(f'A version looks like W/"3", not {etag[:40]!r}', at="If-Match")
+    return int(text)
+
+
+def stamps(ver: int, upd: datetime) -> list[tuple[bytes, bytes]]:
+    """ETag and Last-Modified of one version."""
+    return [
+        (b"etag", b'W/"%d"' % ver),
+        (b"last-modified", format_datetime(upd.astimezone(UTC), usegmt=True).encode()),
+    ]
+
+
+def outcome(problem: Problem) -> Answer:
+    """The refusal as an OperationOutcome with its status."""
+    headers = [(header.name.lower().encode(), header.value.encode()) for header in problem.headers]
+    return Answer(problem.kind.status, plain(operation_outcome(problem.issues)), headers)
+
+
+def all_ok(detail: str) -> bytes:
+    return plain(operation_outcome([Issue("informational", detail, severity="information")]))
+
+
+def refused(error: InvalidFHIR) -> Answer:
+    return outcome(Invalid.of(error))
+
+
+def json_only(request: Request) -> None:
+    """Raises unless the request speaks JSON both ways (XML comes with the engine's next issue)."""
+    kind = (request.header(b"content-type") or "application/fhir+json").split(";")[0].strip().lower()
+    if request.body and kind not in ("application/fhir+json", "application/json", "application/x-www-form-urlencoded"):
+        raise NotSupported(f"The body must be application/fhir+json, not {kind[:60]}", at="Content-Type")

@@ -1,0 +1,30 @@
+"""Which patient keys are one person (D1): kept in memory, since merged records are few, and read again each second."""
+
+import asyncio
+
+from kit.db import Database
+
+
+class SamePersons:
+    """Expands a patient key to all keys of its person."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._groups: dict[int, tuple[int, ...]] = {}
+        self.version = 0
+
+    def expanded(self, key: int) -> list[int]:
+        return list(self._groups.get(key, (key,)))
+
+    async def refresh(self) -> None:
+        """Reads the table `same`; called by whoever changed it, and by `run`."""
+        rows = await self._db.pool.fetch("select person, array_agg(key) from same group by person having count(*) > 1")
+        groups = {key: tuple(keys) for _, keys in rows for key in keys}
+        if groups != self._groups:
+            self._groups, self.version = groups, self.version + 1
+
+    async def run(self) -> None:
+        """Keeps the map fresh until cancelled: another process may have joined two persons."""
+        while True:
+            await asyncio.sleep(1)
+            await self.refresh()

@@ -1,0 +1,31 @@
+"""Pieces of SQL with their values: numbered parameters, never text put together from input."""
+
+from typing import Any
+
+from access import Sight
+
+
+class Values:
+    """The parameters of one statement; `add` gives the placeholder."""
+
+    def __init__(self) -> None:
+        self.all: list[Any] = []
+
+    def add(self, value: Any, cast: str) -> str:
+        self.all.append(value)
+        return f"${len(self.all)}::{cast}"
+
+    def keys(self, keys: list[int]) -> str:
+        """A placeholder for an array of hashes, sorted so that the same search is the same statement and values."""
+        return self.add(sorted(set(keys)), "bigint[]")
+
+
+def seen(sight: Sight, values: Values, alias: str) -> list[str]:
+    """The legal predicate on rows of `alias`, as conjuncts; none for who may see everything."""
+    if sight.everything:
+        return []
+    labels = values.add(sorted(sight.labels), "int[]")
+    if sight.patients:
+        own = values.keys(list(sight.patients))
+        return [f"({alias}.pat = any({own}) or ({alias}.pat = 0 and {alias}.lab = any({labels})))"]
+    return [f"{alias}.lab = any({labels})"]

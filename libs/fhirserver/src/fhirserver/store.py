@@ -1,0 +1,132 @@
+"""How resources rest: set-based writes by COPY inside the caller's transaction, and look-ups by key.
+
+Nothing here decides who may see what; whoever calls it holds a decision (see reading.py, search and writing.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fhirserver.index import Entries
+from kit.db import Connection
+
+_RES = ("key", "pat", "dt", "dte", "code", "upd", "sver", "ver", "lab", "rtype", "id", "refs", "tok", "body")
+_HIST = "key, ver, upd, sver, pat, lab, rtype, id, body"
+
+
+@dataclass(slots=True)
+class Row:
+    """One version of a resource, ready to be stored. `stored` is packed; `body` the JSON as it is answered and told."""
+
+    key: int
+    type_name: str
+    rtype: int
+    id: str
+    ver: int
+    upd: datetime
+    lab: int
+    entries: Entries
+    body: bytes
+    stored: bytes
+    sver: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What stands under a key now. A deleted resource has `deleted` and the version of its tombstone."""
+
+    ver: int
+    lab: int
+    pat: int
+    sver: int | None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The mark a deletion leaves: one more version, without a body."""
+
+    key: int
+    type_name: str
+    rtype: int
+    id: str
+    ver: int
+    upd: datetime
+    pat: int
+    lab: int
+    patient: str = ""  # id of the patient it was about, "" when none
+    sver: int | None = None
+
+
+async def locked(con: Connection, keys: Iterable[int]) -> dict[int, Current]:
+    """The current rows of these keys, locked in key order; keys never used are absent, deleted ones say so."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    rows = await con.fetch(
+        "select key, ver, lab, pat, sver from res where key = any($1::bigint[]) order by key for update", wanted
+    )
+    found = {row[0]: Current(row[1], row[2], row[3], row[4]) for row in rows}
+    if len(found) < len(wanted):
+        gone = await con.fetch(
+            "select distinct on (key) key, ver, lab, pat, sver from hist where key = any($1::bigint[]) order by key, ver desc",
+            [key for key in wanted if key not in found],
+        )
+        found |= {row[0]: Current(row[1], row[2], row[3], row[4], deleted=True) for row in gone}
+    return found
+
+
+async def lock_conditions(con: Connection, conditions: Iterable[int]) -> None:
+    """Holds these conditions (hashes) until the transaction ends, in sorted order, at most 1,024 locks in all."""
+    slots = sorted({condition & 1023 for condition in conditions})
+    if slots:
+        await con.execute("select pg_advisory_xact_lock(7001, slot) from unnest($1::int[]) slot", slots)
+
+
+async def retire(con: Connection, keys: Sequence[int]) -> None:
+    """Moves the current versions of these keys to history and takes their index entries away."""
+    if not keys:
+        return
+    await con.execute(f"insert into hist({_HIST}) select {_HIST} from res where key = any($1::bigint[])", keys)
+    for table in ("alt", "idt", "str", "rng", "res"):
+        await con.execute(f"delete from {table} where key = any($1::bigint[])", keys)
+
+
+async def insert(con: Connection, rows: Sequence[Row]) -> None:
+    """Stores new current versions and their index entries. The keys must be free (see retire)."""
+    if not rows:
+        return
+    await con.copy_records_to_table("res", columns=_RES, records=[_record(row) for row in rows])
+    idt = [(h, row.key) for row in rows for h in row.entries.idt]
+    if idt:
+        await con.copy_records_to_table("idt", columns=("h", "key"), records=idt)
+    strings = [(h, row.key, text) for row in rows for h, text in row.entries.strings]
+    if strings:
+        await con.copy_records_to_table("str", columns=("h", "key", "val"), records=strings)
+    ranges = [(h, row.key, lo, hi, u, n) for row in rows for h, lo, hi, u, n in row.entries.rng]
+    if ranges:
+        await con.copy_records_to_table("rng", columns=("h", "key", "lo", "hi", "u", "n"), records=ranges)
+    further = [
+        (row.key, pat, row.entries.dt, code, row.rtype, also) for row in rows for pat, code, also in row.entries.alt
+    ]
+    if further:
+        await con.copy_records_to_table("alt", columns=("key", "pat", "dt", "code", "rtype", "also"), records=further)
+
+
+async def bury(con: Connection, tombstones: Sequence[Tombstone]) -> None:
+    """Retires these resources and leaves a tombstone for each."""
+    await retire(con, [tombstone.key for tombstone in tombstones])
+    if tombstones:
+        await con.copy_records_to_table(
+            "hist",
+            columns=("key", "ver", "upd", "sver", "pat", "lab", "rtype", "op", "id"),
+            records=[(t.key, t.ver, t.upd, t.sver, t.pat, t.lab, t.rtype, "D", t.id) for t in tombstones],
+        )
+
+
+def _record(row: Row) -> tuple[object, ...]:
+    found = row.entries
+    return (
+        row.key, found.pat, found.dt, found.dte, found.code, row.upd, row.sver, row.ver, row.lab, row.rtype, row.id,
+        found.refs or None, found.tok or None, row.stored,
+    )  # fmt: skip

@@ -1,0 +1,193 @@
+"""Writes: from wishes to rows, history, tombstones and events, set-based in the caller's transaction (D2, D6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import asyncpg
+
+from access import Sight
+from fhircore.types import TYPES
+from fhirserver import store
+from fhirserver.bodies import instant, parsed, stamped
+from fhirserver.codec import Codec
+from fhirserver.index import Indexer
+from fhirserver.keys import Keys
+from fhirserver.labels import Labels
+from fhirserver.problems import Conflict, Gone, NotFound, VersionConflict, WrongPatient
+from fhirserver.store import Current, Row, Tombstone
+from fhirserver.telling import Teller
+from kit.db import Connection
+from kit.outbox import Outgoing, emit_raw
+
+
+@dataclass(slots=True)
+class Put:
+    """A wish to store this content under Type/id. `new` says the id was given just now, so nothing can stand there."""
+
+    type_name: str
+    id: str
+    raw: bytes  # minified JSON, references final; id and meta are set here
+    data: dict[str, Any]
+    lab: int
+    new: bool = False
+    if_match: int | None = None
+    sver: int | None = None
+    patient: str | None = None  # the patient in context: what is written must be about this one
+
+
+@dataclass(slots=True)
+class Delete:
+    """A wish to delete Type/id."""
+
+    type_name: str
+    id: str
+    if_match: int | None = None
+    sver: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a wish: the version that stands now. `row` is None for a deletion or where nothing was done."""
+
+    outcome: Literal["created", "updated", "deleted", "unchanged"]
+    type_name: str
+    id: str
+    ver: int
+    upd: datetime
+    row: Row | None = None
+    pat: int = 0
+    lab: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    written: list[Written]
+    position: int  # of the outbox (FVM-Position)
+
+
+class Writer:
+    """Turns wishes into stored versions. Holds no connection and no state but caches."""
+
+    def __init__(self, keys: Keys, codec: Codec, labels: Labels, indexer: Indexer, teller: Teller | None) -> None:
+        self.keys = keys
+        self._codec = codec
+        self._labels = labels
+        self._indexer = indexer
+        self._teller = teller
+
+    def row(self, wish: Put, ver: int, at: datetime, lab: int | None = None) -> Row:
+        """The version as it will rest. Raises WrongPatient when it is not about the patient in context."""
+        entries = self._indexer.entries(wish.type_name, wish.id, wish.data)
+        if wish.patient is not None and entries.patients and wish.patient not in entries.patients.values():
+            raise WrongPatient(at=wish.type_name)
+        body = stamped(wish.raw, wish.type_name, wish.id, ver, instant(at))
+        return Row(
+            key=self.keys.of(f"{wish.type_name}/{wish.id}"),
+            type_name=wish.type_name,
+            rtype=TYPES[wish.type_name].number,
+            id=wish.id,
+            ver=ver,
+            upd=at,
+            lab=wish.lab if lab is None else lab,
+            entries=entries,
+            body=body,
+            stored=self._codec.pack(body),
+            sver=wish.sver,
+        )
+
+    async def apply(
+        self, con: Connection, wishes: Sequence[Put | Delete], sight: Sight, at: datetime | None = None
+    ) -> Result:
+        """Does all wishes or raises; each Type/id at most once. The transaction is the caller's, and so is the commit."""
+        at = at or datetime.now(UTC)
+        keys = {id(wish): self.keys.of(f"{wish.type_name}/{wish.id}") for wish in wishes}
+        standing = await store.locked(
+            con, [keys[id(wish)] for wish in wishes if not (isinstance(wish, Put) and wish.new)]
+        )
+        patients = await self._patients(con, [keys[id(wish)] for wish in wishes if isinstance(wish, Delete)])
+        written: list[Written] = []
+        stones: list[Tombstone] = []
+        for wish in wishes:
+            key = keys[id(wish)]
+            current = standing.get(key)
+            if isinstance(wish, Put):
+                written.append(self._put(wish, current, sight, at))
+            else:
+                done = self._delete(wish, current, sight, at)
+                written.append(done)
+                if done.outcome == "deleted":
+                    stones.append(_stone(wish, key, done, patients.get(key, "")))
+        rows = [done.row for done in written if done.row is not None]
+        await store.retire(con, [row.key for row in rows if row.key in standing and not standing[row.key].deleted])
+        await self._insert(con, rows)
+        await store.bury(con, stones)
+        return Result(written, await self.tell(con, rows, stones, at))
+
+    async def tell(self, con: Connection, rows: Sequence[Row], stones: Sequence[Tombstone], at: datetime) -> int:
+        """Writes the events of one transaction to the outbox; returns its position."""
+        return await emit_raw(con, self.events(rows, stones, at))
+
+    def events(self, rows: Sequence[Row], stones: Sequence[Tombstone], at: datetime) -> list[Outgoing]:
+        """The events that tell these rows, as one transaction."""
+        if self._teller is None or not (rows or stones):
+            return []
+        return self._teller.messages(rows, stones, self._labels.by_number, at)
+
+    def _put(self, wish: Put, current: Current | None, sight: Sight, at: datetime) -> Written:
+        if current is None:
+            if wish.if_match is not None:
+                raise VersionConflict(f"{wish.type_name}/{wish.id} does not exist", at=wish.type_name)
+            row = self.row(wish, 1, at)
+            return Written("created", wish.type_name, wish.id, 1, at, row, row.entries.pat, row.lab)
+        self._check(wish, current, sight)
+        outcome: Literal["created", "updated"] = "created" if current.deleted else "updated"
+        row = self.row(wish, current.ver + 1, at, lab=wish.lab if current.deleted else self._kept(wish, current))
+        if current.pat and row.entries.pat and current.pat not in row.entries.patients:
+            raise WrongPatient("An update cannot move a resource to another patient", at=wish.type_name)
+        return Written(outcome, wish.type_name, wish.id, row.ver, at, row, row.entries.pat, row.lab)
+
+    def _kept(self, wish: Put, current: Current) -> int:
+        """An update never changes the owner; only its source may (a source version says that it is the source)."""
+        return wish.lab if wish.sver is not None else current.lab
+
+    def _delete(self, wish: Delete, current: Current | None, sight: Sight, at: datetime) -> Written:
+        if current is None:
+            raise NotFound(f"{wish.type_name}/{wish.id} does not exist", at=wish.type_name)
+        if current.deleted:
+            return Written("unchanged", wish.type_name, wish.id, current.ver, at)
+        self._check(wish, current, sight)
+        return Written("deleted", wish.type_name, wish.id, current.ver + 1, at, None, current.pat, current.lab)
+
+    def _check(self, wish: Put | Delete, current: Current, sight: Sight) -> None:
+        if not sight.sees(current.lab, current.pat):
+            raise NotFound(f"{wish.type_name}/{wish.id} does not exist", at=wish.type_name)
+        if wish.if_match is not None and wish.if_match != current.ver:
+            raise VersionConflict(f"The current version is {current.ver}, not {wish.if_match}", at=wish.type_name)
+
+    async def _patients(self, con: Connection, keys: list[int]) -> dict[int, str]:
+        """The patient (id) each of these is about: a deletion must be told to whom it concerns."""
+        if not keys:
+            return {}
+        found: dict[int, str] = {}
+        for key, body in await con.fetch("select key, body from res where key = any($1::bigint[])", keys):
+            resource = parsed(self._codec.unpack(body))
+            entries = self._indexer.entries(resource["resourceType"], resource["id"], resource)
+            found[key] = next(iter(entries.patients.values()), "")
+        return found
+
+    async def _insert(self, con: Connection, rows: Sequence[Row]) -> None:
+        try:
+            await store.insert(con, rows)
+        except asyncpg.UniqueViolationError:
+            raise Conflict("The same resource is being created by somebody else just now; try again") from None
+
+
+def _stone(wish: Delete, key: int, done: Written, patient: str) -> Tombstone:
+    number = TYPES[wish.type_name].number
+    return Tombstone(key, wish.type_name, number, wish.id, done.ver, done.upd, done.pat, done.lab, patient, wish.sver)
+
+
+def gone(type_name: str, id: str) -> Gone:
+    return Gone(f"{type_name}/{id} was deleted", at=type_name)

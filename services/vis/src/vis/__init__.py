@@ -1,0 +1,1 @@
+"""VIS, vårdinformationssystemet: the work in care."""

@@ -1,0 +1,30 @@
+"""VIS's mount of the FHIR engine: where patients' facts are written (architecture D4)."""
+
+from fhircore.types import TYPES
+from fhirserver.engine import Mount
+from fhirserver.telling import Teller
+from vis.settings import Settings
+
+PATH = "/vis/fhir"
+RECORD, CHANGED = "vis.record.v1", "vis.changed.v1"
+
+
+def written_here(type_name: str) -> bool:
+    """Patients' facts and the registers; knowledge resources are written at the region's record."""
+    return TYPES[type_name].door in ("vis", "both")
+
+
+def mount(settings: Settings) -> Mount:
+    """Raises ValueError when the log is off outside a demo region."""
+    if not settings.access_log and settings.mode != "demo":
+        raise ValueError("FVM_ACCESS_LOG=false is for benchmarks of a demo region; this region is in production")
+    return Mount(
+        door="vis",
+        base=settings.public_url + PATH,
+        title="FVM VIS: the work in care",
+        teller=Teller("fvm/vis", RECORD, CHANGED),
+        writable=written_here,
+        elsewhere="Knowledge resources are written at /fhir.",
+        logged=settings.access_log,
+        body_limit=settings.body_limit,
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TOKEN, URI, extractor
+from fhircore.identifiers import NotAnIdentifier, canonical, is_known
 from fhircore.params import params_of
 from fhircore.types import TYPES
 from fhirserver.keys import Keys
@@ -97,6 +98,8 @@ class Indexer:
                     alone = token(f"{at}|{code}")
                     if name == "identifier":
                         found.idt += (full, alone)
+                        if is_known(system):
+                            found.idt += _canonical(token, at, system, code)
                     elif name == code_param:
                         codes[full] = None
                         tokens.add(alone)
@@ -145,6 +148,15 @@ class Indexer:
             return found
 
         return build
+
+
+def _canonical(token: Callable[[str], int], at: str, system: str, value: str) -> list[int]:
+    """The same identifier under its canonical name and notation, so that it is found by any (FHR-05)."""
+    try:
+        known = canonical(system, value)
+    except NotAnIdentifier:
+        return []  # kept as it was written; it can be found as it was written
+    return [token(f"{at}|{known.system}|{known.value}"), token(f"{at}|{known.value}")]
 
 
 def _settle(found: Entries, patients: dict[int, bool], codes: list[int]) -> None:

@@ -1,8 +1,12 @@
 """Which patient keys are one person (D1): kept in memory, since merged records are few, and read again each second."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
-from kit.db import Database
+from kit.db import Connection, Database
+
+_SELECT = "select person, array_agg(key) from same group by person having count(*) > 1"
 
 
 class SamePersons:
@@ -17,8 +21,15 @@ class SamePersons:
         return list(self._groups.get(key, (key,)))
 
     async def refresh(self) -> None:
-        """Reads the table `same`; called by whoever changed it, and by `run`."""
-        rows = await self._db.pool.fetch("select person, array_agg(key) from same group by person having count(*) > 1")
+        """Reads the table `same` as it is committed."""
+        self._take(await self._db.pool.fetch(_SELECT))
+
+    async def refresh_on(self, con: Connection) -> None:
+        """The same as it will be when this transaction commits. If it does not, `run` puts it right within a second;
+        until then a person is seen as more than they are only to whom both may be shown."""
+        self._take(await con.fetch(_SELECT))
+
+    def _take(self, rows: Sequence[Any]) -> None:
         groups = {key: tuple(keys) for _, keys in rows for key in keys}
         if groups != self._groups:
             self._groups, self.version = groups, self.version + 1

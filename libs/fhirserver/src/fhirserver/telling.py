@@ -11,7 +11,7 @@ import zstandard
 
 from access import Label
 from fhircore.outcome import InvalidFHIR
-from fhirserver.bodies import instant, plain
+from fhirserver.bodies import instant, minified, plain
 from fhirserver.codec import ZSTD
 from fhirserver.store import Row, Tombstone
 from kit.events import CloudEvent, UnreadableEvent
@@ -19,6 +19,7 @@ from kit.outbox import Outgoing
 
 PART_LIMIT = 2_500_000  # bytes before compression: ≤ 512 KiB after it for anything but noise
 _CONTENT_TYPE = "application/vnd.fvm.record+zstd"
+_CHANGES = 5_000  # ids in one event
 _compress = zstandard.ZstdCompressor(level=3).compress
 _LARGEST_PART = 64 * 1024 * 1024  # bytes after decompression; more is refused as a bomb
 
@@ -47,6 +48,8 @@ class RecordEntry(msgspec.Struct):
     resource: msgspec.Raw = msgspec.Raw()
     survivor: list[dict[str, str]] = []
     retired: list[dict[str, str]] = []
+    survivor_id: str = msgspec.field(default="", name="survivorId")  # the Patients the source knew them as
+    retired_id: str = msgspec.field(default="", name="retiredId")
 
 
 class Record(msgspec.Struct):
@@ -67,7 +70,7 @@ def opened(event: CloudEvent) -> Record:
         raise UnreadableEvent("The value does not begin with a known format byte", at="data")
     try:
         text = zstandard.ZstdDecompressor().decompress(event.data[1:], max_output_size=_LARGEST_PART)
-        return _decode(text)
+        return _decode(minified(text))  # what follows looks for members as they stand in minified JSON
     except (zstandard.ZstdError, msgspec.DecodeError, msgspec.ValidationError, InvalidFHIR) as error:
         raise UnreadableEvent(f"The value is not a record: {type(error).__name__}", at="data") from None
 
@@ -79,10 +82,10 @@ def sealed(text: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Writes one door's events: `topic` carries records, `changed` (where there is one) ids only."""
+    """Writes one door's events: `topic` carries records, `changed` ids only; either may be absent."""
 
     source: str
-    topic: str
+    topic: str | None
     changed: str | None = None
 
     def messages(
@@ -93,22 +96,32 @@ class Teller:
         changed: dict[str, list[dict[str, str]]] = {}
         for row in rows:
             key = _key(row)
-            groups.setdefault(key, []).append(_put(row, labels[row.lab]))
-            for patient in row.entries.patients.values():
+            if self.topic is not None:
+                groups.setdefault(key, []).append(_put(row, labels[row.lab]))
+            for patient in row.entries.patients.values() or self._nobody(key):
                 changed.setdefault(patient, []).append({"type": row.type_name, "id": row.id})
         for stone in tombstones:
-            groups.setdefault(f"{stone.type_name}/{stone.id}" if not stone.patient else stone.patient, []).append(
-                _delete(stone, labels[stone.lab])
-            )
-            if stone.patient:
-                changed.setdefault(stone.patient, []).append({"type": stone.type_name, "id": stone.id})
+            key = stone.patient or f"{stone.type_name}/{stone.id}"
+            if self.topic is not None:
+                groups.setdefault(key, []).append(_delete(stone, labels[stone.lab]))
+            for patient in [stone.patient] if stone.patient else self._nobody(key):
+                changed.setdefault(patient, []).append({"type": stone.type_name, "id": stone.id})
         transaction = str(uuid.uuid4())
         told = [event for key, entries in groups.items() for event in self._parts(key, transaction, entries, at)]
         if self.changed is not None:
-            told += [self._changed(patient, resources, at) for patient, resources in changed.items()]
+            told += [
+                self._changed(patient, resources[start : start + _CHANGES], at)
+                for patient, resources in changed.items()
+                for start in range(0, len(resources), _CHANGES)
+            ]
         return told
 
+    def _nobody(self, key: str) -> list[str]:
+        """Where records are told, what concerns no patient is told there only; else its change is told under its own key."""
+        return [] if self.topic is not None else [key]
+
     def _parts(self, key: str, transaction: str, entries: list[bytes], at: datetime) -> Iterator[Outgoing]:
+        assert self.topic is not None
         parts = list(_split(entries))
         for number, part in enumerate(parts, 1):
             head = f'{{"transaction":"{transaction}","part":{number},"parts":{len(parts)},"entries":['.encode()
@@ -120,7 +133,7 @@ class Teller:
 
     def _changed(self, patient: str, resources: list[dict[str, str]], at: datetime) -> Outgoing:
         assert self.changed is not None
-        data = plain({"patients": [patient], "resources": resources})
+        data = plain({"patients": [] if "/" in patient else [patient], "resources": resources})
         event = CloudEvent(str(uuid.uuid4()), self.source, self.changed, at, data, patient, subject=patient)
         return Outgoing(self.changed, patient, event)
 

@@ -3,8 +3,9 @@
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from kit.auth import Verifier
+from kit.broker import answering
 from kit.db import Database
-from kit.kafka import Producer, reachable
+from kit.kafka import Producer
 from kit.outbox import Relay
 from kit.process import Service
 from kit.web import new_app
@@ -20,10 +21,7 @@ def build(settings: Settings) -> Service:
     engine = Engine(db, record.mount(settings), relay.wake)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
 
-    async def broker() -> None:
-        await reachable(settings.kafka)
-
-    app = new_app("VIS", db=db, verifier=verifier, checks={"kafka": broker}, fhir_base=record.PATH)
+    app = new_app("VIS", db=db, verifier=verifier, checks={"kafka": answering(settings.kafka)}, fhir_base=record.PATH)
     return Service(
         name="vis",
         app=FhirDoor(app, engine, verifier, record.PATH),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from access import Sight
+from fhircore.identifiers import NotAnIdentifier, canonical, is_known
 from fhircore.params import SearchParam
 from fhircore.query import (
     Chain,
@@ -115,6 +116,7 @@ def token_hash(place_at: str, keys: Keys, value: TokenValue) -> int:
 def _token(place: _Place, found: Sequence[TokenValue]) -> str:
     hashes = [token_hash(place.at, place.ground.keys, value) for value in found]
     if place.param.name == "identifier":
+        hashes += [h for value in found for h in _canonical(place, value)]
         return place.inside("idt", f"h = any({place.values.keys(hashes)})")
     if place.param.name != TYPES[place.type_name].main_code:
         return place.tokens(hashes)
@@ -126,6 +128,17 @@ def _token(place: _Place, found: Sequence[TokenValue]) -> str:
         further = place.inside("alt", f"rtype = {number} and code = any({codes}) and also = 2")
         parts.append(f"({place.alias}.code = any({codes}) or {further})")
     return _any(parts)
+
+
+def _canonical(place: _Place, value: TokenValue) -> list[int]:
+    """The value under the canonical name of its system, when it is one we know (FHR-05)."""
+    if value.system is None or value.code is None or not is_known(value.system):
+        return []
+    try:
+        known = canonical(value.system, value.code)
+    except NotAnIdentifier:
+        return []
+    return [place.ground.keys.token(f"{place.at}|{known.system}|{known.value}")]
 
 
 def _token_not(place: _Place, found: Sequence[TokenValue]) -> str:

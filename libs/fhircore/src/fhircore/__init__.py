@@ -1,0 +1,1 @@
+"""FHIR R4 as plain Python: definitions, search grammar, extraction, bundles, outcomes, identifiers."""

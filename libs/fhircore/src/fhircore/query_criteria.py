@@ -1,0 +1,148 @@
+"""One name=value pair as a criterion: plain, chained or reversed (http://hl7.org/fhir/R4/search.html#chaining)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fhircore.outcome import InvalidFHIR
+from fhircore.params import SearchParam, params_of
+from fhircore.query_tree import Chain, Criterion, DateValue, Has, Id, LastUpdated, Match, Missing, Value
+from fhircore.query_values import ID, MODIFIERS, boolean, invalid, targets_of, unescape, values_of
+from fhircore.types import TYPES
+
+DEPTH = 8  # chains and _has, one inside the other
+BREADTH = 200  # criteria that one chain may mean, over all types its references may lead to
+_OFFERED = frozenset(MODIFIERS)
+
+
+class NotOffered(InvalidFHIR):
+    """A parameter that does not exist here or is not offered: what a lenient parse leaves out."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(detail, name, "not-supported")
+
+
+def supported(param: SearchParam) -> bool:
+    """Whether a search by this parameter can be parsed; composites, `near` and full text are refused by name."""
+    return bool(param.paths) and param.type in _OFFERED
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One name=value pair, and how many criteria it may still make."""
+
+    name: str
+    text: str
+    left: int = BREADTH
+
+    def spend(self, depth: int) -> None:
+        self.left -= 1
+        if depth > DEPTH:
+            raise InvalidFHIR(f"more than {DEPTH} references one after the other", self.at(), "too-costly")
+        if self.left < 0:
+            raise InvalidFHIR(
+                "may lead to too many types; name them as in subject:Patient.name", self.at(), "too-costly"
+            )
+
+    def at(self) -> str:
+        return self.name[:64]
+
+    def wrong_modifier(self, modifier: str) -> InvalidFHIR:
+        return InvalidFHIR(f"the modifier :{modifier[:64]} does not fit this parameter", self.at(), "not-supported")
+
+    def refused(self, detail: str) -> InvalidFHIR:
+        return InvalidFHIR(detail, self.at(), "not-supported")
+
+    def unknown(self, detail: str) -> NotOffered:
+        return NotOffered(self.at(), detail)
+
+
+def criterion(type_name: str, known: Mapping[str, SearchParam], name: str, text: str) -> Criterion:
+    """What the pair asks of resources of this type, whose parameters are `known`.
+
+    Raises NotOffered for a parameter that is unknown or not offered, InvalidFHIR for everything else that is wrong.
+    """
+    return _criterion(_Asked(name, text), type_name, known, name, 0)
+
+
+def _criterion(asked: _Asked, type_name: str, known: Mapping[str, SearchParam], key: str, depth: int) -> Criterion:
+    """The criterion that `key`, the part of the name that is left to read, makes for this type."""
+    asked.spend(depth)
+    if key.startswith("_has:"):
+        return _has(asked, type_name, key, depth)
+    head, dot, rest = key.partition(".")
+    base, _, modifier = head.partition(":")
+    param = _param(asked, type_name, known, base)
+    if dot:
+        return _chain(asked, param, modifier, rest, depth)
+    if base in ("_id", "_lastUpdated"):
+        if modifier:
+            raise asked.wrong_modifier(modifier)
+        return _id(asked) if base == "_id" else LastUpdated(_dates(values_of(param, None, asked.name, asked.text)))
+    return _plain(asked, param, modifier or None)
+
+
+def _dates(values: Iterable[Value]) -> tuple[DateValue, ...]:
+    return tuple(value for value in values if isinstance(value, DateValue))
+
+
+def _param(asked: _Asked, type_name: str, known: Mapping[str, SearchParam], base: str) -> SearchParam:
+    param = known.get(base)
+    if param is None:
+        raise asked.unknown(f"{type_name} has no search parameter {base[:64]!r}")
+    if not supported(param):
+        raise asked.unknown(f"searching by {base!r} ({param.type}) is not offered here")
+    return param
+
+
+def _id(asked: _Asked) -> Id:
+    ids = tuple(unescape(item) for item in asked.text.split(","))
+    if not all(ID.fullmatch(item) for item in ids):
+        raise invalid(asked.name, "must be ids: letters, digits, - and ., 64 at most")
+    return Id(ids)
+
+
+def _plain(asked: _Asked, param: SearchParam, modifier: str | None) -> Criterion:
+    if modifier == "missing":
+        return Missing(param, boolean(asked.name, asked.text))
+    if modifier is None or modifier in MODIFIERS[param.type]:
+        return Match(param, modifier, values_of(param, modifier, asked.name, asked.text))
+    if param.type == "reference" and modifier in TYPES:
+        return Match(param, None, values_of(param, None, asked.name, asked.text, _only(asked, param, modifier)))
+    raise asked.wrong_modifier(modifier)
+
+
+def _only(asked: _Asked, param: SearchParam, type_name: str) -> tuple[str, ...]:
+    """The one type that a reference is narrowed to (`subject:Patient`)."""
+    if type_name not in TYPES:
+        raise asked.wrong_modifier(type_name)
+    if type_name not in targets_of(param):
+        raise asked.refused(f"{param.name} does not refer to {type_name}")
+    return (type_name,)
+
+
+def _chain(asked: _Asked, param: SearchParam, modifier: str, rest: str, depth: int) -> Chain:
+    """One criterion for each type that the reference may lead to and that knows the rest."""
+    if param.type != "reference":
+        raise asked.refused(f"{param.name} is not a reference, so nothing can be chained to it")
+    types = _only(asked, param, modifier) if modifier else targets_of(param)
+    found: list[tuple[str, Criterion]] = []
+    refusals: list[NotOffered] = []
+    for target in types:
+        try:
+            found.append((target, _criterion(asked, target, params_of(target), rest, depth + 1)))
+        except NotOffered as refusal:
+            refusals.append(refusal)
+    if found:
+        return Chain(param, tuple(found))
+    raise refusals[0] if len(refusals) == 1 else asked.unknown(f"no type that {param.name} refers to has {rest[:64]!r}")
+
+
+def _has(asked: _Asked, type_name: str, key: str, depth: int) -> Has:
+    parts = key.split(":", 3)
+    if len(parts) != 4 or parts[1] not in TYPES:
+        raise asked.refused("must be _has:Type:reference:parameter")
+    _, source, reference, rest = parts
+    param = _param(asked, source, params_of(source), reference)
+    if param.type != "reference" or type_name not in targets_of(param):
+        raise asked.refused(f"{source}.{reference} does not refer to {type_name}")
+    return Has(source, param, _criterion(asked, source, params_of(source), rest, depth + 1))

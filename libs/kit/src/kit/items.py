@@ -1,0 +1,69 @@
+"""A message from Kafka with how it reads, the rows it is kept in while set aside, and batches of such messages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import groupby
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from kit.events import CloudEvent, from_headers
+from kit.kafka import Received
+from kit.outbox import read_headers
+from kit.problems import Problem
+
+MESSAGES, BYTES = 500, 4 * 1024 * 1024  # of one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A message with how it reads: its event and inbox id, or the problem that makes it unreadable."""
+
+    row: Received
+    topic: str  # without the region's prefix
+    lane: str
+    event: CloudEvent | None = None
+    id: UUID | None = None
+    problem: Problem | None = None
+
+
+def read(reader: str, topic: str, row: Received) -> Item:
+    """Reads a message as the event it says it is; its inbox id is a hash of reader, topic, source and event id."""
+    lane = row.key if row.key is not None else f"#{row.partition}/{row.offset}"
+    try:
+        event = from_headers(row.headers, row.key, row.value)
+    except Problem as problem:
+        return Item(row, topic, lane, problem=problem)
+    name = "\0".join((reader, topic, event.source, event.id)).encode()
+    return Item(row, topic, lane, event, UUID(bytes=blake2b(name, digest_size=16).digest()))
+
+
+def batches(items: Iterator[Item]) -> Iterator[tuple[str, list[Item]]]:
+    """Per topic, at most so many messages and bytes; a larger single message goes alone."""
+    for topic, of_topic in groupby(sorted(items, key=lambda item: item.topic), key=lambda item: item.topic):
+        batch: list[Item] = []
+        size = 0
+        for item in of_topic:
+            if batch and (len(batch) >= MESSAGES or size + len(item.row.value) > BYTES):
+                yield topic, batch
+                batch, size = [], 0
+            batch.append(item)
+            size += len(item.row.value)
+        if batch:
+            yield topic, batch
+
+
+def columns(reader: str, item: Item) -> tuple[object, ...]:
+    """A message as a row of inbox_waiting or inbox_parked: the columns of its address and content."""
+    row = item.row
+    headers = msgspec.msgpack.encode([list(header) for header in row.headers])
+    return reader, item.topic, row.partition, row.offset, row.key, headers, row.value
+
+
+def stored(row: asyncpg.Record) -> Item:
+    """The message of such a row."""
+    headers = read_headers(row["headers"])
+    received = Received(row["topic"], row["partition"], row["offset"], row["key"], row["value"], headers)
+    return Item(received, row["topic"], row["lane"])

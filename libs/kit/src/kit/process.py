@@ -1,0 +1,204 @@
+"""Runs one service: HTTP and its loops in one process, started in order, stopped gently."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+import uvicorn
+import uvloop
+
+from kit import region
+from kit.db import Database
+from kit.migrate import migrate
+from kit.settings import Settings
+from kit.telemetry import LOOP_CRASHES, Scope, TraceContext, configure_logging, describe
+
+Hook = Callable[[], Awaitable[None]]
+ROLES = ("all", "serve", "worker", "migrate")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds before a crashed loop is started again
+_SETTLED = 5.0  # a loop that has run this long since its last crash is well again
+_STOP_WITHIN = 10  # seconds for open requests to end
+
+S = TypeVar("S", bound=Settings)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Service:
+    """What a composition root hands over. `loops` run until cancelled; `migrations` is the import package."""
+
+    name: str
+    app: Any
+    db: Database
+    loops: Sequence[Hook] = ()
+    on_start: Sequence[Hook] = ()  # after the database is open, before loops and HTTP
+    on_stop: Sequence[Hook] = ()  # after loops and HTTP have ended, before the database closes
+    migrations: str = ""
+
+
+def main(build: Callable[[S], Service], settings: type[S]) -> None:
+    """`python -m vis [all|serve|worker|migrate]`: everything, only HTTP, only loops, or only the migrations."""
+    role = sys.argv[1] if len(sys.argv) > 1 else "all"
+    if role not in ROLES:
+        sys.exit(f"Unknown role {role!r}; one of: {', '.join(ROLES)}")
+    chosen = settings()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_main(build, chosen, role))
+    except region.WrongMode as refusal:
+        sys.exit(refusal.detail)
+
+
+async def _main(build: Callable[[S], Service], settings: S, role: str) -> None:
+    service = build(settings)
+    configure_logging(service.name)
+    if role in ("all", "migrate") and service.migrations:
+        await migrate(settings.database_url, service.migrations, mode=settings.mode)
+    if role != "migrate":
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run(service, settings, stop, role=role)
+
+
+async def run(service: Service, settings: Settings, stop: asyncio.Event, *, role: str = "all") -> None:
+    """Runs until `stop` is set. Raises WrongMode (D19), and what opening the database raises."""
+    await service.db.start()
+    loops: list[asyncio.Task[None]] = []
+    try:
+        if service.migrations:
+            async with service.db.transaction() as tx:
+                await region.check_mode(tx, settings.mode)
+        for hook in service.on_start:
+            await hook()
+        down = Down()
+        if role != "serve":
+            loops = [asyncio.create_task(supervise(_name(loop), loop, down)) for loop in service.loops]
+        gc.collect()
+        gc.freeze()  # what start-up made lives for ever; the collector need not look at it again
+        gc.set_threshold(100_000, 50, 100)
+        await _serve(Front(service.app, down, health_only=role == "worker"), settings, stop)
+    finally:
+        for task in loops:
+            task.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        for hook in service.on_stop:
+            await hook()
+        await service.db.stop()
+
+
+class Down:
+    """Which loops are down: crashed, and not yet running again for a while."""
+
+    def __init__(self) -> None:
+        self._crashed: dict[str, float] = {}
+
+    def crashed(self, name: str) -> None:
+        self._crashed[name] = float("inf")
+
+    def restarted(self, name: str) -> None:
+        if name in self._crashed:
+            self._crashed[name] = time.monotonic() + _SETTLED
+
+    def names(self) -> list[str]:
+        now = time.monotonic()
+        return sorted(name for name, until in self._crashed.items() if until > now)
+
+
+async def supervise(name: str, loop: Hook, down: Down, *, first_pause: float = _FIRST_PAUSE) -> None:
+    """Runs a loop for ever: a crash is logged and the loop started again, later each time."""
+    pause = first_pause
+    while True:
+        began = time.monotonic()
+        down.restarted(name)
+        try:
+            await loop()
+            log.warning("loop ended", loop=name)
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_ending():
+                raise  # a library may let the cancellation of its own tasks through; that must not end a loop silently
+            log.error("loop crashed", loop=name, error=describe(error))
+        LOOP_CRASHES.labels(name).inc()
+        down.crashed(name)
+        if time.monotonic() - began > 60:
+            pause = first_pause
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _is_ending() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+class Front:
+    """ASGI, outermost: begins the trace, turns ready red while a loop is down, and hides the rest in a worker."""
+
+    def __init__(self, app: Any, down: Down, *, health_only: bool) -> None:
+        self._app = TraceContext(app)
+        self._down = down
+        self._health_only = health_only
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if path == "/health/ready" and self._down.names():
+            checks = {f"loop {name}": "fail" for name in self._down.names()}
+            await _answer(send, 503, {"status": "fail", "checks": checks})
+        elif self._health_only and scope["type"] == "http" and not path.startswith(("/health/", "/metrics")):
+            await _answer(send, 404, {"title": "This process only works; ask the one that serves", "status": 404})
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: stopping is ours, in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(app: Front, settings: Settings, stop: asyncio.Event) -> None:
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # it prints queries
+            server_header=False,
+            proxy_headers=False,  # FVM_PUBLIC_URL is the only source of addresses
+            timeout_keep_alive=75,  # longer than the gateway keeps its idle connections
+            timeout_graceful_shutdown=_STOP_WITHIN,
+        )
+    )
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopping.cancel()
+    await serving
+
+
+async def _answer(send: Any, status: int, body: Any) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": msgspec.json.encode(body)})
+
+
+def _name(loop: Hook) -> str:
+    owner = getattr(loop, "__self__", None)
+    return getattr(owner, "name", None) or (type(owner).__name__ if owner is not None else loop.__name__)

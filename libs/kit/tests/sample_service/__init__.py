@@ -1,0 +1,1 @@
+"""A service of one migration, so that the kit can be tested without any real one."""

@@ -1,0 +1,152 @@
+"""A service as a process: roles, gentle stop, crashed loops, and the refusal of the other mode."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from kit.db import Database
+from kit.process import Down, supervise
+
+
+def a_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Running:
+    def __init__(self, process: Process, client: httpx2.AsyncClient) -> None:
+        self.process = process
+        self.client = client
+
+    async def up(self) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    await self.client.get("/health/live")
+                    return
+                except httpx2.TransportError:
+                    assert self.process.returncode is None, await self.stop()
+                    await asyncio.sleep(0.1)
+
+    async def ready(self) -> httpx2.Response:
+        return await self.client.get("/health/ready")
+
+    async def stop(self) -> tuple[int, str]:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        out, _ = await asyncio.wait_for(self.process.communicate(), 20)
+        return self.process.returncode or 0, out.decode()
+
+
+@asynccontextmanager
+async def sample(db: Database, role: str, **more: str) -> AsyncIterator[Running]:
+    port = a_free_port()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent),
+        "FVM_DATABASE_URL": db.url,
+        "FVM_MODE": "demo",
+        "FVM_PORT": str(port),
+        **more,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sample_service", role, env=environment, stdout=PIPE, stderr=STDOUT
+    )
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        try:
+            yield Running(process, client)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+async def notes(db: Database) -> list[str]:
+    return [row["event"] for row in await db.pool.fetch("select event from note order by id")]
+
+
+async def test_a_service_starts_serves_and_stops_in_order(db: Database) -> None:
+    async with sample(db, "all", SLOW="0.5") as service:
+        await service.up()
+        ready = await service.ready()
+        slow = asyncio.create_task(service.client.get("/notes"))
+        await asyncio.sleep(0.2)
+        code, _ = await service.stop()
+        answer = await slow
+
+    assert ready.status_code == 200
+    assert answer.json() == 2  # a request that is under way is answered before the process ends
+    assert code == 0
+    assert await notes(db) == ["started", "looped", "stopped"]
+
+
+async def test_a_crashed_loop_is_started_again_and_ready_is_red(db: Database) -> None:
+    async with sample(db, "all", CRASH="yes") as service:
+        await service.up()
+        async with asyncio.timeout(20):
+            while (await notes(db)).count("looped") < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        ready = await service.ready()
+        _, log = await service.stop()
+
+    assert ready.status_code == 503
+    assert ready.json()["checks"] == {"loop loop": "fail"}
+    assert '"loop crashed"' in log
+    assert "191212121212" not in log
+
+
+async def test_a_worker_loops_but_serves_only_health(db: Database) -> None:
+    async with sample(db, "worker") as service:
+        await service.up()
+        assert (await service.client.get("/notes")).status_code == 404
+        assert (await service.ready()).status_code == 200
+        assert (await service.client.get("/metrics")).status_code == 200
+
+    assert "looped" in await notes(db)
+
+
+async def test_a_server_does_not_loop(db: Database) -> None:
+    async with sample(db, "serve") as service:
+        await service.up()
+        assert (await service.client.get("/notes")).json() == 1
+        await service.stop()
+
+    assert "looped" not in await notes(db)
+
+
+async def test_a_service_refuses_a_database_of_the_other_mode(db: Database) -> None:
+    async with sample(db, "all", FVM_MODE="production") as service:
+        out, _ = await asyncio.wait_for(service.process.communicate(), 30)
+
+    assert service.process.returncode == 1
+    assert b"created for a demo region, but the service was started with FVM_MODE=production" in out
+
+
+async def test_a_loop_is_well_again_only_after_it_has_run_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kit.process._SETTLED", 0.2)
+    down, crashes = Down(), 2
+
+    async def loop() -> None:
+        nonlocal crashes
+        if crashes:
+            crashes -= 1
+            raise RuntimeError if crashes else asyncio.CancelledError  # the latter: a library's own, let through
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(supervise("relay", loop, down, first_pause=0.01))
+    await asyncio.sleep(0.1)
+    assert down.names() == ["relay"]
+    await asyncio.sleep(0.3)
+    assert down.names() == []
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

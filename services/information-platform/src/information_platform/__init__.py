@@ -1,0 +1,1 @@
+"""The information platform: the region's record."""

@@ -1,0 +1,1 @@
+"""What VIS, Exchange and patients tell becomes the region's record."""

@@ -1,0 +1,217 @@
+"""The region's record listens: who is it about, what is new, store, tell. A batch of events is one set of statements."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from access import REGISTER, Sight
+from fhircore.identifiers import Identifier, NotAnIdentifier, canonical
+from fhircore.types import TYPES
+from fhirserver.bodies import parsed, replacer
+from fhirserver.engine import Engine
+from fhirserver.telling import RecordEntry
+from fhirserver.writing import Delete, Put
+from information_platform.ingestion.parts import Told, whole
+from information_platform.persons.composing import composed, retired
+from information_platform.persons.model import DifferentPersons, person_identifiers
+from information_platform.persons.register import Register, told
+from kit.db import driver
+from kit.events import CloudEvent
+from kit.inbox import Handler
+from kit.outbox import emit_raw
+from kit.problems import Kind, Problem
+
+TOPICS = ("vis.record.v1", "exchange.record.v1", "application.record.v1")
+_PATIENT = re.compile(rb'"reference":"Patient/([A-Za-z0-9\-.]{1,64})"')
+_EVERYTHING = Sight(everything=True)
+
+
+class UnknownType(Problem):
+    """An entry of a type that FHIR R4 does not have."""
+
+    kind = Kind.INVALID
+    code = "ingestion/unknown-type"
+    title = "The record holds a resource of an unknown type"
+
+
+@dataclass(slots=True)
+class _Step:
+    """One entry, looked at once: which Patients it names, and who it says a Patient is."""
+
+    source: str
+    entry: RecordEntry
+    raw: bytes
+    patients: set[str]
+    data: dict[str, Any] = field(default_factory=dict)
+    identifiers: tuple[Identifier, ...] = ()
+
+
+def handlers(engine: Engine) -> dict[str, Handler]:
+    """By topic: every record topic is taken the same way."""
+
+    async def take(tx: AsyncConnection, events: Sequence[CloudEvent]) -> None:
+        await _Batch(engine, tx).take(events)
+
+    return dict.fromkeys(TOPICS, take)
+
+
+class _Batch:
+    """One batch in one transaction."""
+
+    def __init__(self, engine: Engine, tx: AsyncConnection) -> None:
+        self._engine = engine
+        self._tx = tx
+        self._wishes: dict[tuple[str, str], Put | Delete] = {}
+
+    async def take(self, events: Sequence[CloudEvent]) -> None:
+        con = await driver(self._tx)
+        steps = [step for told in await whole(con, events) for step in _steps(told)]
+        register = Register(con, self._engine.keys)
+        await register.load(
+            {p for step in steps for p in step.patients}, [i for step in steps for i in step.identifiers]
+        )
+        for step in steps:
+            await self._step(register, step)
+        await self._compose(register)
+        await self._engine.writer.apply(con, list(self._wishes.values()), _EVERYTHING)
+        self._engine.wake()
+        if register.joined:
+            await self._engine.persons.refresh_on(con)
+
+    async def _step(self, register: Register, step: _Step) -> None:
+        entry = step.entry
+        if entry.op == "merge":
+            await self._merge(register, step)
+        elif entry.type == "Patient":
+            await self._patient(register, step)
+        else:
+            await self._fact(register, step)
+
+    async def _patient(self, register: Register, step: _Step) -> None:
+        """A source says who somebody is."""
+        entry = step.entry
+        if entry.op == "delete":
+            return  # a person is not deleted by one of their sources
+        identity = register.identify(entry.id, step.identifiers)
+        await register.settle(entry.id, identity, step.identifiers)
+        for other in identity.joined:
+            await self._join(register, identity.person, other, step.source, "identifiers")
+        await register.keep(entry.id, step.source, _source_version(entry), entry.updated, step.raw)
+
+    async def _merge(self, register: Register, step: _Step) -> None:
+        """A source says that two persons are one (A40)."""
+        entry = step.entry
+        survivor = self._known(register, _canonical(entry.survivor), entry.survivor_id)
+        gone = self._known(register, _canonical(entry.retired), entry.retired_id)
+        if survivor is None and gone is None:
+            return  # neither has said anything yet; their Patients come with their facts
+        if survivor is not None and gone is not None and survivor != gone:
+            numbers = register.numbers.get(survivor, set()) | register.numbers.get(gone, set())
+            if len(numbers) > 1:
+                raise DifferentPersons(at="PID-3 and MRG-1")
+            await self._join(register, survivor, gone, step.source, "A40")
+        person = survivor or gone
+        assert person is not None
+        for one in (*_canonical(entry.survivor), *_canonical(entry.retired)):
+            if register.holders.get(one) is None:
+                await register.hold(one, person)
+        for patient in (entry.survivor_id, entry.retired_id):
+            if patient and register.links.get(patient) is None:
+                await register.con.execute(
+                    "insert into person_link(id, person) values ($1, $2) on conflict (id) do update set person = $2",
+                    patient,
+                    person,
+                )
+                register.links[patient] = person
+
+    def _known(self, register: Register, identifiers: Sequence[Identifier], patient: str) -> str | None:
+        for one in identifiers:
+            if one in register.holders:
+                return register.holders[one]
+        return register.links.get(patient)
+
+    async def _join(self, register: Register, survivor: str, gone: str, source: str, reason: str) -> None:
+        """The retired Patient stays readable and says who replaced it; the join is told to the region."""
+        bodies = await register.sources(gone)
+        await register.join(survivor, gone, source, reason)
+        raw = retired(composed(bodies) if bodies else b'{"resourceType":"Patient"}', survivor)
+        self._wish(Put("Patient", gone, raw, _patient_data(raw, gone), await self._register_label()))
+        await emit_raw(register.con, [await told(register, survivor, await register.replaced(survivor))])
+
+    async def _fact(self, register: Register, step: _Step) -> None:
+        """Anything else: about the persons it names, under the ids the region knows them by."""
+        entry = step.entry
+        label = await self._engine.labels.number(self._engine.db.pool, entry.label.label())
+        version = _source_version(entry)
+        if entry.op == "delete":
+            self._wish(Delete(entry.type, entry.id, sver=version, lab=label))
+            return
+        raw = step.raw
+        known = {one: register.links[one] for one in step.patients if register.links.get(one, one) != one}
+        if known:
+            raw = replacer('Patient/[^"]+', lambda old: f"Patient/{known.get(old[8:], old[8:])}")(raw)
+        self._wish(Put(entry.type, entry.id, raw, parsed(raw), label, sver=version))
+
+    async def _compose(self, register: Register) -> None:
+        """The region's Patient of everyone who was touched, where it says something new."""
+        label = await self._register_label()
+        for person in sorted(register.touched):
+            sources = await register.sources(person)
+            if not sources:
+                continue
+            raw = composed(sources, await register.replaced(person))
+            if await register.composed_now(person, hashlib.blake2b(raw, digest_size=16).digest()):
+                self._wish(Put("Patient", person, raw, _patient_data(raw, person), label))
+
+    async def _register_label(self) -> int:
+        return await self._engine.labels.number(self._engine.db.pool, REGISTER)
+
+    def _wish(self, wish: Put | Delete) -> None:
+        """The last word on a resource within a batch is the one that is stored."""
+        key = wish.type_name, wish.id
+        known = self._wishes.pop(key, None)
+        if known is not None and known.sver is not None and wish.sver is not None and known.sver > wish.sver:
+            wish = known
+        self._wishes[key] = wish
+
+
+def _steps(told: Told) -> Iterator[_Step]:
+    for entry in told.entries:
+        if entry.op == "merge":
+            both = (*_canonical(entry.survivor), *_canonical(entry.retired))
+            yield _Step(told.source, entry, b"", {entry.survivor_id, entry.retired_id} - {""}, identifiers=both)
+            continue
+        if entry.type not in TYPES:
+            raise UnknownType(at=entry.type[:60])
+        raw = bytes(entry.resource)
+        patients = {found.decode() for found in _PATIENT.findall(raw)}
+        if entry.type != "Patient":
+            yield _Step(told.source, entry, raw, patients)
+            continue
+        data = parsed(raw) if raw else {}
+        yield _Step(told.source, entry, raw, patients | {entry.id}, data, person_identifiers(data))
+
+
+def _canonical(found: Sequence[dict[str, str]]) -> tuple[Identifier, ...]:
+    known = []
+    for one in found:
+        try:
+            known.append(canonical(one.get("system", ""), one.get("value", "")))
+        except NotAnIdentifier:
+            continue
+    return tuple(known)
+
+
+def _source_version(entry: RecordEntry) -> int:
+    """Versions compare as (epoch, version); a source that was restored tells a higher epoch (until then: 1)."""
+    return (1 << 40) | entry.version
+
+
+def _patient_data(raw: bytes, id: str) -> dict[str, Any]:
+    data: dict[str, Any] = parsed(raw)
+    data["id"] = id
+    return data

@@ -1,0 +1,43 @@
+"""The composition root: the only place where the information platform is put together."""
+
+from fhirserver.door import FhirDoor
+from fhirserver.engine import Engine
+from information_platform import record
+from information_platform.ingestion.handlers import handlers
+from information_platform.persons import api as persons
+from information_platform.settings import Settings
+from kit.auth import Verifier
+from kit.broker import answering
+from kit.db import Database
+from kit.inbox import Inbox
+from kit.kafka import Producer
+from kit.outbox import Relay
+from kit.process import Service
+from kit.web import new_app
+
+
+def build(settings: Settings) -> Service:
+    """Everything `python -m information_platform` runs."""
+    db = Database(settings.database_url, pool_size=12)
+    producer = Producer(settings.kafka)
+    relay = Relay(db, producer, settings)
+    engine = Engine(db, record.mount(settings), relay.wake)
+    verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
+    inbox = Inbox(db, settings, "information", handlers(engine))
+    app = new_app(
+        "Information platform",
+        db=db,
+        verifier=verifier,
+        routers=[persons.router],
+        checks={"kafka": answering(settings.kafka)},
+        fhir_base=record.PATH,
+    )
+    return Service(
+        name="information-platform",
+        app=FhirDoor(app, engine, verifier, record.PATH),
+        db=db,
+        loops=[relay.run, inbox.run, engine.keep_fresh],
+        on_start=[engine.start],
+        on_stop=[engine.stop, producer.stop, verifier.stop],
+        migrations="information_platform",
+    )

@@ -1,0 +1,1 @@
+"""Who is who: one person per human being, whatever the sources call them (architecture D1)."""

@@ -1,0 +1,30 @@
+"""The region's record: the engine's mount at /fhir, where everything is read and only knowledge is written (D4)."""
+
+from fhircore.types import TYPES
+from fhirserver.engine import Mount
+from fhirserver.telling import Teller
+from information_platform.settings import Settings
+
+PATH = "/fhir"
+CHANGED = "information.record-changed.v1"
+
+
+def written_here(type_name: str) -> bool:
+    """Knowledge resources only: patients' facts come from VIS, from Exchange and from patients, as events."""
+    return TYPES[type_name].kind == "knowledge"
+
+
+def mount(settings: Settings) -> Mount:
+    """Raises ValueError when the log is off outside a demo region."""
+    if not settings.access_log and settings.mode != "demo":
+        raise ValueError("FVM_ACCESS_LOG=false is for benchmarks of a demo region; this region is in production")
+    return Mount(
+        door="region",
+        base=settings.public_url + PATH,
+        title="FVM information platform: the region's record",
+        teller=Teller("fvm/information", None, CHANGED),
+        writable=written_here,
+        elsewhere="Patients' facts are written at /vis/fhir, or arrive from other systems at /exchange.",
+        logged=settings.access_log,
+        body_limit=settings.body_limit,
+    )

@@ -1,0 +1,10 @@
+"""What the information platform is told from outside."""
+
+from kit.settings import Settings as Shared
+
+
+class Settings(Shared):
+    """The shared settings, and the benchmark mode of a demo region."""
+
+    access_log: bool = True  # off only in a benchmark of a demo region (D19)
+    body_limit: int = 50 * 1024 * 1024  # bytes of one request (D17)

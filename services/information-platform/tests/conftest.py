@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from information_platform import record

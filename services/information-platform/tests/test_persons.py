@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from fhircore.identifiers import PERSONNUMMER, SLL_RESERVNUMMER
 from fhirserver.telling import sealed
 from information_platform.persons.model import DifferentPersons
 from information_platform.testing import Region
 from kit.events import CloudEvent
-
 
 NUMBER, OTHER, RESERVE = "196101182803", "195009072553", "991981000010"
 _version = itertools.count(1)
@@ -41,7 +41,7 @@ def a_patient(id: str, *identifiers: tuple[str, str], **more: Any) -> dict[str, 
 
 def a_result(id: str, patient: str, value: str = "5.60") -> dict[str, Any]:
     return {
-        "resourceType": "Observation", "id": id, "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": "1"}]},
+        "resourceType": "Observation", "id": id, "status": "final", "code": {"text": "Prov"},
         "subject": {"reference": f"Patient/{patient}"}, "effectiveDateTime": "2026-11-01T09:00:00+01:00",
     }  # fmt: skip
 
@@ -60,8 +60,12 @@ async def found(bench: httpx2.AsyncClient, address: str) -> list[dict[str, Any]]
     return [entry["resource"] for entry in answer.json().get("entry", [])]
 
 
-async def test_two_sources_that_know_one_personnummer_know_one_person(region: Region, bench: httpx2.AsyncClient) -> None:
-    await region.hears("vis.record.v1", told("fvm/vis", put(a_patient("v1", (PERSONNUMMER, NUMBER))), put(a_result("r1", "v1"))))
+async def test_two_sources_that_know_one_personnummer_know_one_person(
+    region: Region, bench: httpx2.AsyncClient
+) -> None:
+    await region.hears(
+        "vis.record.v1", told("fvm/vis", put(a_patient("v1", (PERSONNUMMER, NUMBER))), put(a_result("r1", "v1")))
+    )
     lab = a_patient("x9", ("1.2.752.129.2.1.3.1", "19610118-2803"), gender="female")
     await region.hears("exchange.record.v1", told("lab", put(lab), put(a_result("r2", "x9"))))
 
@@ -75,12 +79,16 @@ async def test_two_sources_that_know_one_personnummer_know_one_person(region: Re
 
 
 async def test_an_unknown_person_becomes_one(region: Region, bench: httpx2.AsyncClient) -> None:
-    await region.hears("exchange.record.v1", told("lab", put(a_patient("x1", ("local", "77"))), put(a_result("r3", "x1"))))
+    await region.hears(
+        "exchange.record.v1", told("lab", put(a_patient("x1", ("local", "77"))), put(a_result("r3", "x1")))
+    )
     assert [one["id"] for one in await found(bench, "/Observation?subject=Patient/x1")] == ["r3"]
 
 
 async def test_a40_joins_two_persons_and_both_histories_are_one(region: Region, bench: httpx2.AsyncClient) -> None:
-    await region.hears("vis.record.v1", told("fvm/vis", put(a_patient("p1", (PERSONNUMMER, OTHER))), put(a_result("s1", "p1"))))
+    await region.hears(
+        "vis.record.v1", told("fvm/vis", put(a_patient("p1", (PERSONNUMMER, OTHER))), put(a_result("s1", "p1")))
+    )
     unknown = a_patient("p2", (SLL_RESERVNUMMER, RESERVE))
     await region.hears("exchange.record.v1", told("adt", put(unknown), put(a_result("s2", "p2"))))
 
@@ -104,7 +112,9 @@ async def test_two_personnummer_never_become_one_person_by_themselves(region: Re
     with pytest.raises(DifferentPersons):
         await region.hears("exchange.record.v1", told("adt", merge((PERSONNUMMER, first), (PERSONNUMMER, second))))
     with pytest.raises(DifferentPersons):
-        await region.hears("exchange.record.v1", told("adt", put(a_patient("q3", (PERSONNUMMER, first), (PERSONNUMMER, second)))))
+        await region.hears(
+            "exchange.record.v1", told("adt", put(a_patient("q3", (PERSONNUMMER, first), (PERSONNUMMER, second))))
+        )
 
 
 async def test_an_older_version_never_overwrites_a_newer_one(region: Region, bench: httpx2.AsyncClient) -> None:
@@ -127,6 +137,8 @@ async def test_a_transaction_in_parts_is_applied_when_it_is_whole(region: Region
 
 
 async def test_patients_facts_are_not_written_at_the_regions_door(bench: httpx2.AsyncClient) -> None:
-    answer = await bench.post("/Observation", json=a_result("w1", "v1"), headers={"content-type": "application/fhir+json"})
+    answer = await bench.post(
+        "/Observation", json=a_result("w1", "v1"), headers={"content-type": "application/fhir+json"}
+    )
     assert answer.status_code == 405
     assert "/vis/fhir" in answer.json()["issue"][0]["diagnostics"]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -99,6 +100,7 @@ def unquoted(raw: bytes) -> str:
     return str(_any(b'"' + raw + b'"'))
 
 
+@lru_cache(maxsize=1024)
 def instant(at: datetime) -> str:
     """A FHIR instant in UTC with milliseconds."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -111,7 +111,7 @@ class Indexer:
                     if ":" in target:
                         tokens.add(key_of(f"{at}|{target}"))
                         continue
-                    key = key_of(target)
+                    key = token(target)  # remembered: a bundle names its patient and encounters over and over
                     if name in compartment and target.startswith(_PATIENT):
                         patients[key] = patients.get(key, False) or name in SUBJECT
                         found.patients[key] = target[8:]

@@ -85,6 +85,7 @@ async def _perform(
     engine: Engine, request: Request, actions: Sequence[Action], con: Connection
 ) -> tuple[list[Done], int]:
     matches = await _resolved(engine, request, actions, con)
+    await _name_patients(engine, actions, matches)
     targets = _identities(actions, matches)
     references = _references(actions, matches, targets)
     wishes: list[Put | Delete] = []
@@ -130,6 +131,14 @@ async def _resolved(
         if action.condition is not None and len(found[action.condition]) > 1:
             raise NotOne("If-None-Exist matches several resources; it must match none or one", at=action.at)
     return found
+
+
+async def _name_patients(engine: Engine, actions: Sequence[Action], matches: dict[Condition, list[Match]]) -> None:
+    """New Patients get the id the region knows them by (D1); one that is here already is refused as a duplicate."""
+    for action in actions:
+        standing = action.condition is not None and matches[action.condition]
+        if action.method == "POST" and action.type_name == "Patient" and action.data is not None and not standing:
+            action.id = await engine.mount.new_patient_id(action.data)
 
 
 def _identities(actions: Sequence[Action], matches: dict[Condition, list[Match]]) -> list[str]:
@@ -185,7 +194,7 @@ async def _wish(
             data = parsed(raw)
     assert data is not None
     lab = await engine.labels.number(engine.db.pool, label_of(request.caller, data))
-    new = action.method == "POST"
+    new = action.method == "POST" and action.id is None
     patient = action.patient
     return Put(action.type_name, id, raw, data, lab, new, action.if_match, patient=patient)
 

@@ -1,5 +1,6 @@
 """Settings every service shares: read once from the environment (prefix FVM_), frozen, passed down as values."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +22,7 @@ class Settings(BaseSettings):
     information_url: str = "http://127.0.0.1:8082"
     exchange_url: str = "http://127.0.0.1:8083"
     application_url: str = "http://127.0.0.1:8084"
+    data: Path | None = None  # data folder; secrets/<service>.secret in it is how our services prove who they are
 
     def topic(self, name: str) -> str:
         """The topic as the broker knows it: `vis.record.v1` is `north.vis.record.v1` in region north."""

@@ -6,6 +6,7 @@ from information_platform import record
 from information_platform.ingestion.handlers import handlers
 from information_platform.persons import api as persons
 from information_platform.settings import Settings
+from kit import sessions
 from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
@@ -23,7 +24,7 @@ def build(settings: Settings) -> Service:
     relay = Relay(db, producer, settings)
     engine = Engine(db, record.mount(settings), relay.wake)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
-    inbox = Inbox(db, settings, "information", handlers(engine))
+    inbox = Inbox(db, settings, "information", {**handlers(engine), **sessions.handlers(verifier)})
     app = new_app(
         "Information platform",
         db=db,

@@ -1,9 +1,8 @@
 """For tests: hands events to the region's record, as its inbox would. Nothing that ships imports it."""
 
 from fhirserver.engine import Engine
-from kit.events import CloudEvent
-
 from information_platform.ingestion.handlers import handlers
+from kit.events import CloudEvent
 
 
 class Region:

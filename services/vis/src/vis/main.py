@@ -2,15 +2,23 @@
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
+from kit import sessions
 from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
+from kit.http import Client
+from kit.inbox import Inbox
 from kit.kafka import Producer
 from kit.outbox import Relay
+from kit.own_token import OwnToken
 from kit.process import Service
 from kit.web import new_app
 from vis import record
+from vis.persons import handlers as persons
+from vis.persons.actions import NewPatients
 from vis.settings import Settings
+
+_PATIENCE = 1.0  # seconds the region may take to say who somebody is; after that a merge does it later
 
 
 def build(settings: Settings) -> Service:
@@ -18,16 +26,18 @@ def build(settings: Settings) -> Service:
     db = Database(settings.database_url, pool_size=12)
     producer = Producer(settings.kafka)
     relay = Relay(db, producer, settings)
-    engine = Engine(db, record.mount(settings), relay.wake)
+    region, office = Client(settings.information_url, _PATIENCE), Client(settings.application_url, _PATIENCE)
+    patients = NewPatients(region, OwnToken(office, "vis", settings.data))
+    engine = patients.engine = Engine(db, record.mount(settings, patients.id_for), relay.wake)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
-
+    inbox = Inbox(db, settings, "vis", {**persons.handlers(engine), **sessions.handlers(verifier)})
     app = new_app("VIS", db=db, verifier=verifier, checks={"kafka": answering(settings.kafka)}, fhir_base=record.PATH)
     return Service(
         name="vis",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, engine.keep_fresh],
+        loops=[relay.run, inbox.run, engine.keep_fresh],
         on_start=[engine.start],
-        on_stop=[engine.stop, producer.stop, verifier.stop],
+        on_stop=[engine.stop, producer.stop, verifier.stop, region.stop, office.stop],
         migrations="vis",
     )

@@ -1,9 +1,14 @@
 """VIS's mount of the FHIR engine: where patients' facts are written (architecture D4)."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
 from fhircore.types import TYPES
 from fhirserver.engine import Mount
 from fhirserver.telling import Teller
 from vis.settings import Settings
+
+NewPatientId = Callable[[Mapping[str, Any]], Awaitable[str | None]]
 
 PATH = "/vis/fhir"
 RECORD, CHANGED = "vis.record.v1", "vis.changed.v1"
@@ -14,7 +19,7 @@ def written_here(type_name: str) -> bool:
     return TYPES[type_name].door in ("vis", "both")
 
 
-def mount(settings: Settings) -> Mount:
+def mount(settings: Settings, new_patient_id: NewPatientId | None = None) -> Mount:
     """Raises ValueError when the log is off outside a demo region."""
     if not settings.access_log and settings.mode != "demo":
         raise ValueError("FVM_ACCESS_LOG=false is for benchmarks of a demo region; this region is in production")
@@ -27,4 +32,5 @@ def mount(settings: Settings) -> Mount:
         elsewhere="Knowledge resources are written at /fhir.",
         logged=settings.access_log,
         body_limit=settings.body_limit,
+        **({} if new_patient_id is None else {"new_patient_id": new_patient_id}),
     )

@@ -21,7 +21,7 @@ async def batch(engine: Engine, request: Request, bundle: Incoming) -> Answer:
     sound: list[tuple[int, Action]] = []
     for place, entry in enumerate(bundle.entry):
         try:
-            sound.append((place, await _action(engine, request, entry, place)))
+            sound.append((place, _action(engine, request, entry, place)))
         except Problem as problem:
             answers[place] = _refusal(problem)
     for place, answer in await _together(engine, request, sound):
@@ -30,8 +30,8 @@ async def batch(engine: Engine, request: Request, bundle: Incoming) -> Answer:
     return Answer(200, body)
 
 
-async def _action(engine: Engine, request: Request, entry: Entry, place: int) -> Action:
-    action = await action_of(engine, request, entry, f"Bundle.entry[{place}]")
+def _action(engine: Engine, request: Request, entry: Entry, place: int) -> Action:
+    action = action_of(engine, request, entry, f"Bundle.entry[{place}]")
     action.full_url = None  # entries of a batch do not refer to each other
     return action
 

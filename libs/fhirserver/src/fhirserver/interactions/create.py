@@ -15,12 +15,12 @@ async def create(engine: Engine, request: Request, type_name: str) -> Answer:
     """201 with Location and ETag; with If-None-Exist also 200 (already there) or 412 (several are)."""
     found = draft(request.body, type_name)
     patient = require_context(request, type_name)
-    id = await engine.mount.new_patient_id(found.data) if type_name == "Patient" else None
     query = request.header(b"if-none-exist")
-    if query is None and id is None and request.header(b"idempotency-key") is None and b"?" not in found.raw:
+    looked_up = query is not None or type_name == "Patient" or b"?" in found.raw
+    if not looked_up and request.header(b"idempotency-key") is None:
         return await _plain(engine, request, found, patient)
     wanted = None if query is None else conditions.condition(f"{type_name}?{query.removeprefix('?')}", "If-None-Exist")
-    action = Action("POST", type_name, type_name, id, found.raw, found.data, condition=wanted, patient=patient)
+    action = Action("POST", type_name, type_name, None, found.raw, found.data, condition=wanted, patient=patient)
     return await perform(
         engine, request, "create", [action], lambda done, position: answers.single(engine, request, done[0], position)
     )

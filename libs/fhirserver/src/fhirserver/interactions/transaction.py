@@ -72,14 +72,14 @@ async def transaction(engine: Engine, request: Request, bundle: Incoming) -> Ans
     """200 with a transaction-response in the order of the request; or the first error, and nothing is stored."""
     actions: list[Action] = []
     for place, entry in enumerate(bundle.entry):
-        actions.append(await action_of(engine, request, entry, f"Bundle.entry[{place}]"))
+        actions.append(action_of(engine, request, entry, f"Bundle.entry[{place}]"))
         if place % _BREATH == _BREATH - 1:
             await asyncio.sleep(0)
     _about_one_patient(request, actions)
     return await perform(engine, request, "transaction", actions, partial(response, engine, request))
 
 
-async def action_of(engine: Engine, request: Request, entry: Entry, at: str) -> Action:
+def action_of(engine: Engine, request: Request, entry: Entry, at: str) -> Action:
     """One entry as an action, its resource checked. Raises the Problem, saying where."""
     if entry.request is None:
         raise Invalid("An entry of a transaction or batch needs a request", at=f"{at}.request")
@@ -97,13 +97,13 @@ async def action_of(engine: Engine, request: Request, entry: Entry, at: str) -> 
     if asked.method == "DELETE":
         refuse_people(request)
         return action
-    await _take_resource(engine, entry, action)
+    _take_resource(entry, action)
     if asked.if_none_exist is not None:
         action.condition = conditions.condition(f"{type_name}?{asked.if_none_exist.removeprefix('?')}", at)
     return action
 
 
-async def _take_resource(engine: Engine, entry: Entry, action: Action) -> None:
+def _take_resource(entry: Entry, action: Action) -> None:
     at = f"{action.at}.resource"
     if not bytes(entry.resource):
         raise Invalid(f"A {action.method} needs a resource", at=at)
@@ -112,8 +112,6 @@ async def _take_resource(engine: Engine, entry: Entry, action: Action) -> None:
     action.raw, action.data = raw, draft.data
     if action.method == "PUT" and draft.data.get("id") != action.id:
         raise Invalid(f"The id of the resource must be the id in request.url ({action.id})", at=f"{at}.id")
-    if action.method == "POST" and action.type_name == "Patient":
-        action.id = await engine.mount.new_patient_id(draft.data)
 
 
 def _address(asked: EntryRequest, at: str) -> tuple[str, str | None]:

@@ -1,0 +1,1 @@
+"""The application platform: sign-in, apps and the portals."""

@@ -1,0 +1,1 @@
+"""Health: is the whole region ready?"""

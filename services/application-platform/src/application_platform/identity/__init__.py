@@ -1,0 +1,1 @@
+"""Identity: the people, their commissions (medarbetaruppdrag) and their sessions in the browser."""

@@ -1,0 +1,119 @@
+"""The composition root: the only place where the application platform is put together."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from application_platform import front
+from application_platform.demo import api as demo
+from application_platform.health.region import Neighbours, broker
+from application_platform.identity.model import Limits
+from application_platform.portal import handlers
+from application_platform.portal.live import Hub
+from application_platform.portal.mount import mount
+from application_platform.portal.reader import Portal
+from application_platform.portal.record import Record
+from application_platform.settings import Settings
+from application_platform.sign_in import authorize, signed_in
+from application_platform.sign_in import pages as sign_in
+from application_platform.sign_in.signed_in import NotSignedIn, SessionTokens
+from application_platform.tokens import api as tokens
+from application_platform.tokens import discovery, oauth
+from application_platform.tokens.actions import Office
+from application_platform.tokens.issue import Issuer
+from application_platform.tokens.oauth import OAuthRefusal
+from application_platform.tokens.watch import KeyWatch
+from application_platform.upkeep import Upkeep
+from kit.db import Database
+from kit.http import Client
+from kit.inbox import Inbox
+from kit.kafka import Producer
+from kit.outbox import Relay
+from kit.process import Service
+from kit.web import Check, new_app
+
+_ROUTERS = (
+    front.router,
+    tokens.router,
+    authorize.router,
+    discovery.router,
+    sign_in.router,
+    demo.router,
+)
+_LARGEST_BODY = 1024 * 1024  # forms and sign-in; no patient data is uploaded here
+_GROUP = "application-platform"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the HTTP side stands on; tests put in their own."""
+
+    db: Database
+    office: Office
+    portal: Portal
+
+
+def new_parts(settings: Settings, db: Database) -> Parts:
+    """The office has no keys until a KeyWatch has started."""
+    limits = Limits(
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        absolute=timedelta(hours=settings.session_hours),
+    )
+    record = Record(Client(settings.information_url))
+    return Parts(
+        db=db,
+        office=Office(Issuer(settings.issuer, settings.token_seconds), settings.demo, limits),
+        portal=Portal(record=record, hub=Hub(), region=settings.region, demo=settings.demo),
+    )
+
+
+def create_app(settings: Settings, parts: Parts, checks: dict[str, Check]) -> FastAPI:
+    """The HTTP side alone: needs a database, no broker."""
+    app = new_app(
+        "Application platform",
+        db=parts.db,
+        verifier=None,
+        routers=_ROUTERS,
+        checks=checks,
+        body_limit=_LARGEST_BODY,
+    )
+    app.state.settings = settings
+    app.state.office = parts.office
+    app.state.session_tokens = SessionTokens(parts.office.issuer)
+    mount(app, parts.portal)
+    app.add_exception_handler(OAuthRefusal, oauth.refuse)
+    app.add_exception_handler(NotSignedIn, signed_in.show_the_door)
+    return app
+
+
+def new_upkeep(settings: Settings, parts: Parts) -> Upkeep:
+    secrets = settings.data / "secrets" if settings.data else None
+    period = timedelta(days=settings.key_days)
+    return Upkeep(parts.db, demo=settings.demo, key_period=period, secrets=secrets)
+
+
+def build(settings: Settings) -> Service:
+    """Everything `python -m application_platform` runs."""
+    db = Database(settings.database_url)
+    parts = new_parts(settings, db)
+    upkeep = new_upkeep(settings, parts)
+    key_watch = KeyWatch(db, parts.office.issuer)
+    producer = Producer(settings.kafka)
+    neighbours = Neighbours(
+        {"vis": settings.vis_url, "information": settings.information_url, "exchange": settings.exchange_url}
+    )
+    checks = {"kafka": broker(settings.kafka), **neighbours.checks()}
+    return Service(
+        name="application-platform",
+        app=create_app(settings, parts, checks),
+        db=db,
+        loops=[
+            Relay(db, producer, settings).run,
+            Inbox(db, settings, _GROUP, handlers.handlers(parts.portal.hub)).run,
+            upkeep.run,
+        ],
+        on_start=[upkeep.begin, key_watch.start],
+        on_stop=[key_watch.stop, producer.stop, neighbours.stop, parts.portal.record.stop],
+        migrations="application_platform",
+    )

@@ -1,0 +1,49 @@
+"""What the portal does when it is told that the record changed: it tells the pages that wait, ids only (D5)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from kit.events import CloudEvent
+from kit.problems import Malformed
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from application_platform.portal.live import Hub
+
+Handler = Callable[[AsyncConnection, Sequence[CloudEvent]], Awaitable[None]]
+
+RECORD_CHANGED = "information.record-changed.v1"
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A resource by type and id."""
+
+    type: str
+    id: str
+
+
+class RecordChanged(msgspec.Struct, frozen=True):
+    """The data of `information.record-changed.v1`: ids only; unknown fields are tolerated."""
+
+    patients: tuple[str, ...] = ()
+    resources: tuple[Named, ...] = ()
+
+
+_decoder = msgspec.json.Decoder(RecordChanged)
+
+
+def handlers(hub: Hub) -> dict[str, Handler]:
+    """By topic, as `kit.inbox.Inbox` takes them."""
+
+    async def record_changed(_: AsyncConnection, events: Sequence[CloudEvent]) -> None:
+        # Pages are told before the position commits: a notice that comes twice only makes a page look twice.
+        for found in [_read(event) for event in events]:
+            hub.publish(found.patients, [(named.type, named.id) for named in found.resources])
+
+    return {RECORD_CHANGED: record_changed}
+
+
+def _read(event: CloudEvent) -> RecordChanged:
+    try:
+        return _decoder.decode(event.data)
+    except msgspec.DecodeError:
+        raise Malformed("The data of information.record-changed.v1 is not what its schema says") from None

@@ -1,0 +1,15 @@
+"""Puts the portal on the application platform's app: its routers, its static files, its state."""
+
+from fastapi import FastAPI
+
+from application_platform.portal import pages, render, stream, style
+from application_platform.portal.reader import Portal
+
+
+def mount(app: FastAPI, portal: Portal) -> None:
+    """`app.state.portal` and `app.state.render` (which the pages of sign-in use), routes and files under /portal."""
+    app.state.portal = portal
+    app.state.render = render.page
+    for router in (pages.router, stream.router, style.router):
+        app.include_router(router)
+    app.mount(render.STATIC, render.Static(), name="portal-static")

@@ -1,0 +1,118 @@
+"""What a person sees when a page cannot be shown: what it means and what to do, without blame."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from kit.problems import Malformed, Problem, Unavailable
+from starlette.responses import Response
+
+from application_platform.portal import render
+from application_platform.portal.reader import portal_of
+from application_platform.portal.record import NotAllowed, NotShown, SignedOut, Unreadable
+from application_platform.sign_in.signed_in import NotSignedIn
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A page instead of the page: status, heading, text, and whether it is that we do not know (hatched)."""
+
+    status: int
+    heading: str
+    text: str
+    unknown: bool = False
+
+
+_WORDS: tuple[tuple[type[Problem], Words], ...] = (
+    (
+        NotShown,
+        Words(
+            404,
+            "Patienten kan inte visas",
+            "Patienten finns inte i regionens journal, eller så får du inte läsa den i ditt uppdrag. "
+            "Sök igen på hela personnumret.",
+        ),
+    ),
+    (
+        NotAllowed,
+        Words(
+            403,
+            "Du får inte läsa den här journalen",
+            "Du har ingen vårdrelation till patienten i det här uppdraget. "
+            "Byt uppdrag om du arbetar på en annan enhet.",
+        ),
+    ),
+    (
+        SignedOut,
+        Words(
+            401,
+            "Inloggningen gäller inte längre",
+            "Journalen känner inte igen din inloggning. Logga ut och logga in igen.",
+        ),
+    ),
+    (
+        Unavailable,
+        Words(
+            503,
+            "Regionens journal svarar inte",
+            "Informationsplattformen gick inte att nå. Inget är kontrollerat. Försök igen om en stund.",
+            unknown=True,
+        ),
+    ),
+    (
+        Unreadable,
+        Words(
+            502,
+            "Journalens svar gick inte att läsa",
+            "Informationsplattformen svarade på ett sätt som inte kan visas. Inget är kontrollerat.",
+            unknown=True,
+        ),
+    ),
+    (
+        Malformed,
+        Words(400, "Sidan finns inte", "Adressen går inte att läsa. Börja om från startsidan."),
+    ),
+)
+
+
+def words_for(problem: Problem) -> Words:
+    """The words for a problem; what nobody has words for is not told in detail."""
+    for kind, words in _WORDS:
+        if isinstance(problem, kind):
+            return words
+    return Words(problem.kind.status, "Sidan kan inte visas", "Något gick fel hos oss. Försök igen om en stund.")
+
+
+class PageRoute(APIRoute):
+    """A route whose refusals are pages in Swedish; that nobody is signed in stays for sign-in to answer."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def answering(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except NotSignedIn:
+                raise
+            except RequestValidationError:
+                return await _refuse(request, Malformed())
+            except Problem as problem:
+                return await _refuse(request, problem)
+
+        return answering
+
+
+async def _refuse(request: Request, problem: Problem) -> Response:
+    portal = await portal_of(request)
+    reader = await portal.reader_of(request)
+    words = words_for(problem)
+    log.info("page refused", code=problem.code, status=words.status)
+    again = request.url.path if request.method == "GET" else ""
+    context = {"reader": reader, "place": portal, "words": words, "again": again}
+    return render.page(request, "refusal.html", context, words.status)

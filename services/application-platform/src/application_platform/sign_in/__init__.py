@@ -1,0 +1,1 @@
+"""Signing in and out: the pages, the cookie, and what portal pages ask about whoever is there."""

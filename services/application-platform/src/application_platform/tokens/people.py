@@ -1,0 +1,52 @@
+"""What a signed-in person's own token may do: which scopes and which doors, by the kind of person."""
+
+from application_platform.identity.model import Person
+from application_platform.tokens import model
+from kit.caller import Caller, Commission
+
+PORTAL = "portal"  # the client id of our own pages
+
+_SCOPES = {
+    "staff": frozenset({"user/*.cruds"}),
+    "patient": frozenset({"patient/*.rs"}),  # D11: what patients contribute goes another way than through FHIR writes
+}
+_DOORS = {
+    "staff": ("vis", "information", "exchange", "application"),
+    "patient": ("information", "application"),
+}
+
+# The contexts of scopes that an app of such a person may be given. Staff have no patient picker yet, and SMART says
+# that a patient/ scope needs a patient in context, so for staff those are left out.
+CONTEXTS = {"staff": frozenset({"user"}), "patient": frozenset({"patient"})}
+
+
+def limited(person: Person, scopes: list[str]) -> list[str]:
+    """The scopes that remain when none may reach further than the person may (scopes delegate, they never add)."""
+    data = [scope for scope in scopes if scope not in model.PLAIN_SCOPES]
+    reached = model.granted(" ".join(data), sorted(_SCOPES[person.kind]), CONTEXTS[person.kind]) if data else []
+    return [scope for scope in scopes if scope in model.PLAIN_SCOPES] + reached
+
+
+def doors(person: Person) -> tuple[str, ...]:
+    return _DOORS[person.kind]
+
+
+def caller(
+    person: Person,
+    commission: Commission | None,
+    *,
+    client: str,
+    session: str | None,
+    scopes: frozenset[str] | None = None,
+) -> Caller:
+    """The caller that a token for this person describes; without `scopes` everything the kind of person may."""
+    return Caller(
+        subject=person.id,
+        kind=person.kind,
+        client=client,
+        name=person.name,
+        scopes=_SCOPES[person.kind] if scopes is None else scopes,
+        commission=commission,
+        patient=person.id if person.kind == "patient" else None,
+        session=session,
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from aiohttp import web
+from aiohttp import ClientSession, CookieJar, web
 from fastapi import FastAPI, Request
 
 from application_platform.portal.live import Hub
@@ -196,7 +196,7 @@ async def serving(platform: Platform, port: int = 0) -> AsyncIterator[Served]:
     server.install_signal_handlers = lambda: None  # the tests own the signals
     task = asyncio.create_task(server.serve())
     try:
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield Served(f"http://127.0.0.1:{port}", hub, platform, sessions)
@@ -216,12 +216,23 @@ def platform() -> Platform:
 
 
 @pytest.fixture
+async def staff(served: Served) -> AsyncIterator[ClientSession]:
+    """A signed-in member of staff, without script."""
+    async with ClientSession(served.url, cookies={"who": "staff"}, cookie_jar=CookieJar(unsafe=True)) as session:
+        yield session
+
+
+@pytest.fixture
+async def tolvan(served: Served) -> AsyncIterator[ClientSession]:
+    """The patient Tolvan, signed in."""
+    async with ClientSession(served.url, cookies={"who": "patient"}, cookie_jar=CookieJar(unsafe=True)) as session:
+        yield session
+
+
+@pytest.fixture
 async def served(platform: Platform) -> AsyncIterator[Served]:
     async with serving(platform) as found:
         yield found
-
-
-Make = Callable[..., dict[str, Any]]
 
 
 def a_patient(id: str, family: str, given: str, number: str, born: str, sex: str, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Makes this machine ready for `make run` (bootstrap.sh run) or also for `make test` (bootstrap.sh test).
+# Each step is done once: a stamp holds the fingerprint of what it was made from. Anything missing is said in one line.
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+readonly WHAT="${1:-run}" VENV=.venv STAMPS=.venv/stamps JARS=deploy/kafka/target/lib
+readonly HOUSE=(libs/fhircore libs/kit libs/access libs/fhirserver services/vis services/information-platform
+    services/integration-platform services/application-platform gateway deploy/local)
+
+say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
+fail() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+fingerprint() { cat "$@" | sha256sum | cut -d' ' -f1; }
+stamped() { [[ -f "$STAMPS/$1" && "$(<"$STAMPS/$1")" == "$2" ]]; }
+stamp() {
+    mkdir -p "$STAMPS"
+    printf '%s' "$2" >"$STAMPS/$1"
+}
+
+# --- system packages --------------------------------------------------------------------------------------------------
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3.11 python3; do
+        [[ -n "$candidate" ]] && command -v "$candidate" >/dev/null &&
+            "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null &&
+            command -v "$candidate" && return
+    done
+    return 1
+}
+java_is_new() {
+    local java=java
+    [[ -n "${JAVA_HOME:-}" && -x "$JAVA_HOME/bin/java" ]] && java="$JAVA_HOME/bin/java"
+    command -v "$java" >/dev/null || return 1
+    (($("$java" -version 2>&1 | sed -nE 's/.*version "(1\.)?([0-9]+).*/\2/p' | head -1) >= 17)) 2>/dev/null
+}
+missing_packages() {
+    find_python >/dev/null || echo python3.11-venv
+    if [[ -z "${FVM_KAFKA:-}" || "$WHAT" == test ]]; then
+        java_is_new || echo openjdk-17-jre-headless
+        [[ -f "$STAMPS/jars" ]] || command -v mvn >/dev/null || echo maven
+    fi
+    command -v setpriv >/dev/null || echo util-linux
+    if [[ "$WHAT" == test ]]; then
+        command -v chromium >/dev/null || echo chromium
+        command -v node >/dev/null || echo nodejs
+    fi
+}
+system_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages)
+    ((${#missing[@]})) || return 0
+    local line="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    command -v apt-get >/dev/null || fail "missing here: ${missing[*]} (names of Debian's packages); install them and try again"
+    ((EUID == 0)) || fail "missing here: ${missing[*]}; run this as root:  $line"
+    say "installing system packages: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q update >"$LOG" 2>&1 && apt-get -q install -y --no-install-recommends "${missing[@]}" >>"$LOG" 2>&1 ||
+        fail "apt-get failed; its last words: $(tail -3 "$LOG")"
+    mapfile -t missing < <(missing_packages)
+    ((${#missing[@]} == 0)) || fail "still missing after installing: ${missing[*]}"
+}
+
+# --- Python -----------------------------------------------------------------------------------------------------------
+
+environment() {
+    local python
+    [[ -x $VENV/bin/python ]] && "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && return
+    python="$(find_python)" || fail "Python 3.11 with venv was not found; PYTHON=/path/to/python3.11 may name it"
+    say "making the virtual environment ($("$python" --version))"
+    rm -rf "$VENV"
+    "$python" -m venv "$VENV"
+}
+dependencies() {
+    local print
+    print="$(fingerprint requirements/dev.txt)"
+    stamped dependencies "$print" && return
+    say "installing the locked dependencies (one to three minutes the first time)"
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --require-hashes --quiet --progress-bar off -r requirements/dev.txt ||
+        fail "pip could not install requirements/dev.txt"
+    stamp dependencies "$print"
+}
+house() {
+    local print package arguments=()
+    print="$(fingerprint "${HOUSE[@]/%//pyproject.toml}" requirements/dev.txt)"
+    stamped house "$print" && return
+    say "installing the house's own packages (editable)"
+    for package in "${HOUSE[@]}"; do arguments+=(--editable "$package"); done
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation "${arguments[@]}" ||
+        fail "pip could not install the house's own packages"
+    stamp house "$print"
+}
+
+# --- Kafka ------------------------------------------------------------------------------------------------------------
+
+jars() {
+    local print
+    [[ -n "${FVM_KAFKA:-}" && "$WHAT" == run ]] && return
+    print="$(fingerprint deploy/kafka/pom.xml)"
+    stamped jars "$print" && compgen -G "$JARS/kafka_*.jar" >/dev/null && return
+    say "fetching Kafka's jars with Maven"
+    rm -rf "$JARS.new" "$JARS"
+    mvn --batch-mode --quiet --file deploy/kafka/pom.xml dependency:copy-dependencies \
+        -DoutputDirectory="$PWD/$JARS.new" >"$LOG" 2>&1 || fail "Maven failed; its last words: $(tail -5 "$LOG")"
+    mv "$JARS.new" "$JARS"
+    stamp jars "$print"
+}
+
+LOG="$(mktemp)"
+trap 'rm -f "$LOG"' EXIT
+# Two `make` at once (two regions of one checkout): the second waits for the first.
+exec 9<deploy/local/bootstrap.sh
+flock 9
+system_packages
+environment
+dependencies
+house
+jars

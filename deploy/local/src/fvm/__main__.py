@@ -1,0 +1,7 @@
+"""`python -m fvm` is `fvm`."""
+
+import sys
+
+from fvm.cli import main
+
+sys.exit(main())

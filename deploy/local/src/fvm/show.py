@@ -1,0 +1,51 @@
+"""What a person reads: progress, and where everything is."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from fvm.people import Someone
+
+BOLD, DIM, RED, PLAIN = "\033[1m", "\033[2m", "\033[31m", "\033[0m"
+
+
+def telling() -> Callable[[str], None]:
+    """A line per step, with the time of day; written at once, also into a file."""
+
+    def tell(line: str) -> None:
+        print(f"{_dim(time.strftime('%H:%M:%S'))}  {line}", flush=True)
+
+    return tell
+
+
+def trouble(sentence: str) -> None:
+    head = f"{RED}fvm:{PLAIN}" if sys.stderr.isatty() else "fvm:"
+    print(f"{head} {sentence}", file=sys.stderr, flush=True)
+
+
+def doors(urls: Mapping[str, str]) -> None:
+    """Where everything is."""
+    print(f"\n{_bold('The region is running.')}\n", flush=True)
+    table(list(urls.items()))
+
+
+def crowd(people: Sequence[Someone]) -> None:
+    """Who the demo people are."""
+    if not people:
+        return
+    print(f"\n{_bold('Demo people')} (sign in at the portal, or: .venv/bin/fvm token WHO)\n")
+    table([(one.who, f"{one.name} – {one.what}") for one in people])
+
+
+def table(rows: Sequence[tuple[str, str]], indent: str = "  ") -> None:
+    width = max((len(left) for left, _ in rows), default=0)
+    for left, right in rows:
+        print(f"{indent}{left:<{width}}  {right}", flush=True)
+
+
+def _bold(text: str) -> str:
+    return f"{BOLD}{text}{PLAIN}" if sys.stdout.isatty() else text
+
+
+def _dim(text: str) -> str:
+    return f"{DIM}{text}{PLAIN}" if sys.stdout.isatty() else text

@@ -1,0 +1,86 @@
+"""The region's topics: what deploy/kafka/topics.yaml says, brought to the broker."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from fvm.places import kafka_folder
+from fvm.trouble import Trouble
+
+DAY = 86_400_000  # milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One entry of topics.yaml; `keep` in days."""
+
+    name: str
+    owner: str
+    about: str
+    partitions: int
+    keep: int
+    cleanup: Literal["delete", "compact"]
+
+    def settings(self) -> dict[str, str]:
+        """The broker's settings of this topic."""
+        if self.cleanup == "delete":
+            return {"cleanup.policy": "delete", "retention.ms": str(self.keep * DAY)}
+        # A heartbeat each second makes many dead messages: roll and compact often. Tombstones stay for `keep` days.
+        return {
+            "cleanup.policy": "compact",
+            "segment.ms": "3600000",
+            "min.cleanable.dirty.ratio": "0.2",
+            "delete.retention.ms": str(self.keep * DAY),
+        }
+
+
+def load(file: Path | None = None) -> list[Topic]:
+    """All topics, in the file's order; Trouble naming the entry that is wrong."""
+    file = file or kafka_folder() / "topics.yaml"
+    found = []
+    for number, entry in enumerate(yaml.safe_load(file.read_text()), 1):
+        try:
+            topic = Topic(**entry)
+        except TypeError as wrong:
+            raise Trouble(f"{file.name}, entry {number}: {wrong}") from wrong
+        if topic.cleanup not in ("delete", "compact") or topic.partitions < 1 or topic.keep < 1:
+            raise Trouble(
+                f"{file.name}, {topic.name}: cleanup is delete or compact, partitions and keep are at least 1."
+            )
+        found.append(topic)
+    return found
+
+
+def full_name(topic: str, region: str) -> str:
+    """The topic as the broker knows it."""
+    return f"{region}.{topic}" if region else topic
+
+
+async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
+    """Creates what is missing; Trouble when the broker does not answer or refuses."""
+    from aiokafka.errors import KafkaError
+
+    from kit import kafka
+    from kit.problems import Unavailable
+
+    wanted = [kafka.Topic(full_name(t.name, region), t.partitions, config=t.settings()) for t in topics]
+    try:
+        await kafka.ensure_topics(bootstrap, wanted)
+    except Unavailable as away:
+        raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away
+    except KafkaError as refused:
+        raise Trouble(f"Kafka at {bootstrap} refuses the region's topics: {refused}") from refused
+
+
+async def drop(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
+    """Removes the region's topics and all that is in them."""
+    from kit import kafka
+    from kit.problems import Unavailable
+
+    try:
+        await kafka.delete_topics(bootstrap, [full_name(topic.name, region) for topic in topics])
+    except Unavailable as away:
+        raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away

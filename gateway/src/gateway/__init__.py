@@ -1,0 +1,1 @@
+"""The one front door: routes as data, rendered to Envoy's configuration."""

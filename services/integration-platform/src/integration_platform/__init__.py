@@ -1,0 +1,1 @@
+"""The integration platform (Exchange): other systems come in and out here."""

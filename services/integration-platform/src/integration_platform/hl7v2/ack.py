@@ -1,0 +1,109 @@
+"""Acknowledgements: AA, AE, AR; CA, CE, CR in enhanced mode (HL7 v2.8.2 chapter 2.9, tables 0008, 0155, 0357)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from integration_platform.hl7v2.charset import CODECS
+from integration_platform.hl7v2.header import Header
+
+ACCEPTED, ERROR, REJECTED = "AA", "AE", "AR"
+_COMMIT = {"AA": "CA", "AE": "CE", "AR": "CR"}
+_CONDITIONS = {"NE": frozenset[str](), "SU": frozenset({"AA"}), "ER": frozenset({"AE", "AR"})}  # AL, or unknown: always
+
+ERROR_TEXTS = {
+    100: "Segment sequence error",
+    101: "Required field missing",
+    102: "Data type error",
+    103: "Table value not found",
+    200: "Unsupported message type",
+    201: "Unsupported event code",
+    202: "Unsupported processing id",
+    203: "Unsupported version id",
+    204: "Unknown key identifier",
+    205: "Duplicate key identifier",
+    207: "Application internal error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the receiver thinks of a message: AA, AE or AR; where it is not AA, the condition (table 0357) and why."""
+
+    code: str
+    condition: int = 0
+    reason: str = ""
+    location: str = ""  # "PID" or "MSH-18"
+
+
+ACCEPT = Verdict(ACCEPTED)
+_NO_HEADER = Header((b"MSH", b"|", b"^~\\&"))
+
+
+def replies(header: Header | None, verdict: Verdict, control_id: str, at: datetime) -> list[bytes]:
+    """The acknowledgements to send, without framing; none for an acknowledgement, or where MSH-15 and 16 ask for none.
+
+    Original mode (MSH-15 and 16 empty) is one application acknowledgement. In enhanced mode a missing one counts as NE;
+    both wanted gives two messages, the accept acknowledgement first: storing is when we take the message over.
+    """
+    if header is None:
+        return [_message(_NO_HEADER, verdict.code, verdict, control_id, at)]
+    if header.component(9, 1) == "ACK":
+        return []
+    accept, application = header.text(15), header.text(16)
+    if not accept and not application:
+        return [_message(header, verdict.code, verdict, control_id, at)]
+    codes = []
+    if _wanted(accept, verdict.code):
+        codes.append(_COMMIT[verdict.code])
+    if _wanted(application, verdict.code):
+        codes.append(verdict.code)
+    return [_message(header, code, verdict, f"{control_id}{nth or ''}", at) for nth, code in enumerate(codes)]
+
+
+def _wanted(condition: str, code: str) -> bool:
+    wanted = _CONDITIONS.get(condition or "NE")
+    return wanted is None or code in wanted
+
+
+def _message(header: Header, code: str, verdict: Verdict, control_id: str, at: datetime) -> bytes:
+    """In the sender's own delimiters, character set and version; sender and receiver change places."""
+    separator, encoding = header.raw(1), header.raw(2) or b"^~\\&"
+    component = encoding[:1]
+    event = header.component(9, 2).encode("latin-1")
+    kind = component.join((b"ACK", event, b"ACK")) if event else b"ACK"
+    msh = [
+        b"MSH" + separator + encoding,
+        *(header.raw(number) for number in (5, 6, 3, 4)),
+        at.strftime("%Y%m%d%H%M%S%z").encode(),
+        b"",
+        kind,
+        control_id.encode(),
+        header.raw(11) or b"P",
+        header.raw(12) or b"2.5",
+    ]
+    if header.text(18).split("~")[0].upper() in CODECS:  # one that nobody knows is not repeated
+        msh += [b""] * 5 + [header.raw(18)]
+    msa = [b"MSA", code.encode(), header.raw(10)]
+    segments = [separator.join(msh), separator.join(msa)]
+    if verdict.condition:
+        segments.append(separator.join(_err(header, verdict, encoding)))
+    return b"\r".join(segments) + b"\r"
+
+
+def _err(header: Header, verdict: Verdict, encoding: bytes) -> list[bytes]:
+    """ERR: one coded composite up to version 2.4, location, code, severity and text from 2.5 on."""
+    component, sub = encoding[:1], encoding[3:4] or b"&"
+    segment, _, field = verdict.location.partition("-")
+    number, text = str(verdict.condition).encode(), ERROR_TEXTS[verdict.condition].encode()
+    if header.component(12, 1)[:3] in ("2.1", "2.2", "2.3", "2.4"):
+        return [b"ERR", component.join((segment.encode(), b"", field.encode(), sub.join((number, text))))]
+    location = component.join((segment.encode(), b"1", field.encode())) if field else segment.encode()
+    coded = component.join((number, text, b"HL70357"))
+    reason = _safe(verdict.reason, header)
+    return [b"ERR", b"", location, coded, b"E", b"", b"", b"", reason]
+
+
+def _safe(reason: str, header: Header) -> bytes:
+    """Our own words in ASCII, without the sender's delimiters (a header that cannot be read has none to mind)."""
+    delimiters = header.raw(1) + header.raw(2)
+    return bytes(byte for byte in reason.encode("ascii", "replace") if byte not in delimiters and byte >= 32)

@@ -1,0 +1,98 @@
+"""The composition root: the only place where the integration platform is put together."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from integration_platform.messages import api as messages
+from integration_platform.receiving import api as events
+from integration_platform.receiving.actions import Receiver
+from integration_platform.receiving.handlers import TOPIC, keeping
+from integration_platform.receiving.mllp import Door, Rules
+from integration_platform.senders import api as senders
+from integration_platform.senders.demo import DEMO
+from integration_platform.senders.store import Register
+from integration_platform.settings import Settings
+from integration_platform.worker import Translator
+from kit import kafka
+from kit.auth import Verifier
+from kit.db import Database
+from kit.inbox import Inbox
+from kit.outbox import Relay
+from kit.problems import Unavailable
+from kit.process import Service
+from kit.web import new_app
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything with a life of its own."""
+
+    db: Database
+    producer: kafka.Producer
+    register: Register
+    relay: Relay
+    receiver: Receiver
+    translator: Translator
+    door: Door
+    inbox: Inbox
+
+
+def new_parts(settings: Settings, db: Database) -> Parts:
+    """Wired: whatever is stored wakes the translator, whatever is told wakes the relay."""
+    producer = kafka.Producer(settings.kafka)
+    register = Register(db, DEMO if settings.demo else None)
+    relay = Relay(db, producer, settings)
+    receiver = Receiver(db)
+    translator = Translator(db, register, told=relay.wake, backlog=lambda: receiver.backlog)
+    receiver.stored = translator.wake
+    rules = Rules(
+        production=not settings.demo,
+        frame_limit=settings.mllp_frame_bytes,
+        patience=settings.mllp_frame_seconds,
+        known_as=settings.mllp_known_as,
+    )
+    door = Door(receiver, register, settings.mllp_host or settings.host, settings.mllp_port, rules)
+    inbox = Inbox(db, settings, "exchange", {TOPIC: keeping(register, translator.wake)})
+    return Parts(db, producer, register, relay, receiver, translator, door, inbox)
+
+
+def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:
+    """The HTTP side alone: what tests drive without a broker."""
+
+    async def broker() -> None:
+        if not await kafka.reachable(settings.kafka):
+            raise Unavailable("Kafka does not answer")
+
+    app = new_app(
+        "Integration platform",
+        db=parts.db,
+        verifier=verifier,
+        routers=(events.router, messages.router, senders.router),
+        checks={"kafka": broker},
+    )
+    app.state.settings = settings
+    app.state.register = parts.register
+    app.state.receiver = parts.receiver
+    app.state.wake = parts.translator.wake
+    return app
+
+
+def build(settings: Settings) -> Service:
+    """Everything `python -m integration_platform` runs."""
+    parts = new_parts(settings, Database(settings.database_url))
+    verifier = Verifier(settings.jwks_url, settings.public_url.rstrip("/"), settings.base)
+    return Service(
+        name="integration-platform",
+        app=create_app(settings, parts, verifier),
+        db=parts.db,
+        loops=[
+            parts.translator.run,
+            parts.relay.run,
+            parts.inbox.run,
+            parts.door.run,
+        ],
+        on_start=[parts.register.start, parts.receiver.start],
+        on_stop=[parts.receiver.stop, parts.register.stop, parts.producer.stop],
+        migrations="integration_platform",
+    )

@@ -1,0 +1,1 @@
+"""Kept messages: what became of each, and what a person can do about those that are parked."""

@@ -1,0 +1,1 @@
+"""Registered systems: who may send, and whose unit owns what they send (D3)."""

@@ -1,0 +1,193 @@
+"""The translator: stored messages become record events, in order, several per transaction; what cannot is parked."""
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+from prometheus_client import Counter as Metric
+
+from integration_platform.events import record_events
+from integration_platform.hl7v2.message import Message
+from integration_platform.receiving import cloudevents
+from integration_platform.receiving.model import opened
+from integration_platform.receiving.store import reason_of
+from integration_platform.senders.model import UnregisteredSender
+from integration_platform.senders.store import Register
+from integration_platform.translate import fhir, hl7v2
+from integration_platform.translate.model import Delete, Merge, Origin, Put, Translation
+from kit import region
+from kit.db import Database
+from kit.outbox import LARGEST, Outgoing, TooLargeToTell, emit_raw
+from kit.problems import Kind, Problem
+from kit.telemetry import describe
+
+SETTLED = Metric("exchange_settled", "Messages translated or parked", ("outcome",))
+
+_LOCK = 0x6578630001  # advisory lock of this database: Exchange, translator
+_AT_ONCE = 64  # messages of one transaction
+_BREATH = 8  # messages between two looks at the event loop: acknowledgements go first
+_POLL, _SLOWEST, _STAND_BY = 0.02, 0.5, 1.0  # seconds
+_YIELD = 0.02  # seconds given to the doors while much waits to be stored
+
+_TAKE = """
+select m.id, m.at, m.door, m.sender, m.source, m.control_id, m.traceparent, m.body
+from message_waiting w join message m using (id) order by w.id limit $1 for update of w skip locked"""
+_TOLD = """
+insert into message_told (id, transaction, resources, left_out)
+select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[])"""
+_PARKED = """
+insert into message_parked (id, code, reason, location)
+select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[])"""
+
+log = structlog.get_logger(__name__)
+
+
+class TranslatorFault(Problem):
+    """Our own fault: the translator failed on a message nobody foresaw. Replay it when that has been mended."""
+
+    kind = Kind.FAULT
+    code = "exchange/translator-fault"
+    title = "The translator failed on this message"
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of some messages, to be written in one go."""
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    told: list[tuple[int, uuid.UUID, str, str]] = field(default_factory=list)
+    parked: list[tuple[int, str, str, str | None]] = field(default_factory=list)
+
+
+class Translator:
+    """One works per database; the rest stand by."""
+
+    name = "translator"
+
+    def __init__(self, db: Database, register: Register, told: Callable[[], None], backlog: Callable[[], int]) -> None:
+        self._db = db
+        self._register = register
+        self._told = told  # called after each commit: the relay may look
+        self._backlog = backlog
+        self._woken = asyncio.Event()
+        self._hash_key = b""
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled; raises what the database raises (the supervisor starts it again)."""
+        async with self._db.transaction() as tx:
+            self._hash_key = (await region.load(tx)).hash_key
+        connection = await self._db.connect()
+        try:
+            while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
+                await asyncio.sleep(_STAND_BY)
+            await self._work(connection)
+        finally:
+            connection.terminate()
+
+    async def _work(self, connection: asyncpg.Connection) -> None:
+        pause = _POLL
+        while True:
+            self._woken.clear()
+            if await self.once(connection):
+                pause = _POLL
+                if self._backlog() > _AT_ONCE:
+                    await asyncio.sleep(_YIELD)
+                continue
+            try:
+                await asyncio.wait_for(self._woken.wait(), pause)
+                pause = _POLL
+            except TimeoutError:
+                pause = min(pause * 1.5, _SLOWEST)
+
+    async def once(self, connection: asyncpg.Connection) -> int:
+        """One transaction: take, translate, tell, settle. Returns how many messages."""
+        async with connection.transaction():
+            rows = await connection.fetch(_TAKE, _AT_ONCE)
+            if not rows:
+                return 0
+            settled = await self._settle(rows)
+            await emit_raw(connection, settled.outgoing)
+            await connection.execute(
+                "delete from message_waiting where id = any($1::bigint[])", [row["id"] for row in rows]
+            )
+            if settled.told:
+                await connection.execute(_TOLD, *(list(column) for column in zip(*settled.told, strict=True)))
+            if settled.parked:
+                await connection.execute(_PARKED, *(list(column) for column in zip(*settled.parked, strict=True)))
+        self._told()
+        SETTLED.labels("translated").inc(len(settled.told))
+        SETTLED.labels("parked").inc(len(settled.parked))
+        return len(rows)
+
+    async def _settle(self, rows: Sequence[asyncpg.Record]) -> Settled:
+        settled = Settled()
+        for nth, row in enumerate(rows):
+            if nth % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            try:
+                self._tell(row, settled)
+            except Problem as problem:
+                settled.parked.append((row["id"], problem.code, reason_of(problem), problem.at))
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not stop everyone else's messages
+                log.error("translator fault", message=row["id"], error=describe(error))
+                fault = TranslatorFault()
+                settled.parked.append((row["id"], fault.code, fault.detail, None))
+        return settled
+
+    def _tell(self, row: asyncpg.Record, settled: Settled) -> None:
+        sender = self._register.by_id.get(row["sender"] or "")
+        if sender is None:
+            raise UnregisteredSender
+        application, _, facility = row["source"].partition("|") if row["door"] == "mllp" else ("", "", "")
+        origin = Origin(sender, application, facility, row["control_id"], row["id"], row["at"])
+        translations = translated(row["door"], opened(row["body"]), origin)
+        transaction = uuid.uuid4()
+        outgoing = [
+            message
+            for translation in translations
+            for message in record_events(translation, origin, transaction, self._hash_key, row["traceparent"])
+        ]
+        if any(len(message.event.data) > LARGEST for message in outgoing):
+            raise TooLargeToTell
+        settled.outgoing += outgoing
+        settled.told.append((row["id"], transaction, _resources(translations), _left_out(translations)))
+
+
+def translated(door: str, raw: bytes, origin: Origin) -> list[Translation]:
+    """A stored message as what it says. Raises a Problem when that cannot be said."""
+    if door == "mllp":
+        return [hl7v2.translate(Message(raw, default_charset=origin.sender.charset), origin)]
+    return fhir.translate(cloudevents.payload(cloudevents.read(raw)), origin)
+
+
+def _resources(translations: Sequence[Translation]) -> str:
+    """`Patient 1, Observation 12`."""
+    found: Counter[str] = Counter()
+    for translation in translations:
+        for entry in translation.entries:
+            found[_named(entry)] += 1
+    return _counted(found)
+
+
+def _named(entry: Put | Delete | Merge) -> str:
+    if isinstance(entry, Put):
+        return str(entry.resource["resourceType"])
+    return "Merge" if isinstance(entry, Merge) else f"{entry.kind} deleted"
+
+
+def _left_out(translations: Sequence[Translation]) -> str:
+    found: Counter[str] = Counter()
+    for translation in translations:
+        found.update(translation.left)
+    return _counted(found)
+
+
+def _counted(found: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in found.items())

@@ -87,6 +87,7 @@ class Services:
             app.router.add_get("/auth/jwks", self._jwks)
             app.router.add_get("/portal/events", self._events)
             app.router.add_get("/vis/fhir/slow", self._slow)
+            app.router.add_post("/vis/fhir/first", self._first)
             app.router.add_route("*", "/{tail:.*}", self._echo(name))
             runner = web.AppRunner(app, max_line_size=2**16)
             await runner.setup()
@@ -109,6 +110,9 @@ class Services:
             await response.write(f"data: {beat}\n\n".encode())
             await asyncio.sleep(0.6)
         return response
+
+    async def _first(self, request: web.Request) -> web.Response:
+        return web.Response(body=await request.content.readany())
 
     async def _slow(self, _: web.Request) -> web.Response:
         await asyncio.sleep(3)

@@ -17,6 +17,7 @@ PUBLIC = [
     ("GET", "/vis/fhir/.well-known/smart-configuration", "application"),
     ("GET", "/fhir/metadata", "information"),
     ("GET", "/fhir/.well-known/smart-configuration", "application"),
+    ("GET", "/fhir/.well-known/openid-configuration", "application"),
     ("GET", "/auth/authorize", "application"),
     ("POST", "/auth/authorize", "application"),
     ("POST", "/auth/token", "application"),

@@ -71,13 +71,14 @@ def test_only_these_are_public() -> None:
         "/.well-known/**",
         "/auth/**",
         "/auth/authorize/**",
+        "/auth/commission/**",
         "/auth/sign-in/**",
         "/auth/sign-out/**",
-        "/fhir/.well-known/smart-configuration",
+        "/fhir/.well-known/**",
         "/fhir/metadata",
         "/health/ready",
         "/portal/static/**",
-        "/vis/fhir/.well-known/smart-configuration",
+        "/vis/fhir/.well-known/**",
         "/vis/fhir/metadata",
     ]
 

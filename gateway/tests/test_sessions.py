@@ -14,12 +14,16 @@ async def _status(gateway: Any, method: str, path: str, headers: dict[str, str])
     return answer.status, problem.get("type", "").removeprefix("/problems/gateway/")
 
 
-@pytest.mark.parametrize("cookie", ["fvm_session=abc", "theme=dark; fvm_session=abc", "__Host-fvm_session=abc; a=b"])
+@pytest.mark.parametrize(
+    "cookie", ["fvm_session=abc", "theme=dark; fvm_session=abc", "__Host-fvm_session_north=abc; a=b"]
+)
 async def test_a_session_opens_the_portal(gateway: Any, cookie: str) -> None:
     assert await _status(gateway, "GET", "/portal/patients", {"Cookie": cookie}) == (200, "")
 
 
-@pytest.mark.parametrize("cookie", ["", "fvm_session=", "other_fvm_session=abc", "theme=fvm_session"])
+@pytest.mark.parametrize(
+    "cookie", ["", "fvm_session=", "other_fvm_session=abc", "fvm_sessions=abc", "theme=fvm_session"]
+)
 async def test_another_cookie_is_no_session(gateway: Any, cookie: str) -> None:
     assert await _status(gateway, "GET", "/portal/patients", {"Cookie": cookie}) == (401, "session-missing")
 
@@ -67,4 +71,5 @@ async def test_sign_in_is_open_but_its_form_only_from_our_own_page(gateway: Any)
     assert await _status(gateway, "GET", "/auth/sign-in", {}) == (200, "")
     assert await _status(gateway, "POST", "/auth/sign-in", OWN) == (200, "")
     assert await _status(gateway, "POST", "/auth/sign-in", {"Origin": "http://evil.test"}) == (403, "foreign-origin")
-    assert await _status(gateway, "POST", "/auth/sign-out", {}) == (403, "foreign-origin")
+    for path in ("/auth/sign-out", "/auth/commission"):
+        assert await _status(gateway, "POST", path, COOKIE) == (403, "foreign-origin")

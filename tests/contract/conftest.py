@@ -33,6 +33,12 @@ def promised() -> Callable[[str], Any]:
     return lambda name: exact((EVENTS / "examples" / f"{name}.json").read_bytes())
 
 
+@pytest.fixture(scope="session")
+def example() -> Callable[[str], bytes]:
+    """The example of an event type as the bytes in its file."""
+    return lambda name: (EVENTS / "examples" / f"{name}.json").read_bytes()
+
+
 def exact(raw: bytes) -> Any:
     """JSON as data in which 5.60 is not 5.6."""
     return json.loads(raw, parse_float=Digits)

@@ -28,11 +28,11 @@ class GatewaySettings(BaseSettings):
 
     rate_limit: int = Field(default=20_000, ge=1, description="requests per second for one client (FVM_RATE_LIMIT)")
     rate_limit_clients: int = Field(default=10_000, ge=1, description="clients remembered; the oldest is forgotten")
-    max_body: int = Field(default=50_000_000, ge=1)
+    max_body: int = Field(default=50 * 1024 * 1024, ge=1, description="of one request; as the services have it (D17)")
     request_timeout: int = Field(default=60, ge=1, description="from the last byte of the request to the answer")
     receive_timeout: int = Field(default=300, ge=1, description="a request must have arrived whole within this")
     upstream_idle: float = Field(
-        default=4.0, gt=0, description="kept upstream connections close after this; below the services' own (5 s)"
+        default=60.0, gt=0, description="kept upstream connections close after this; below the services' own (75 s)"
     )
     session_cookie: str = Field(default="fvm_session", pattern=r"^[A-Za-z0-9_-]+$")
 

@@ -160,7 +160,8 @@ def _own_origin(settings: GatewaySettings) -> Json:
 
 
 def _cookie(settings: GatewaySettings) -> Json:
-    pattern = rf"(.*;\s*)?(__Host-)?{settings.session_cookie}=[^;\s]+(;.*)?"
+    """There, under any region's name (cookies are shared by all ports of a host); its worth the platform decides."""
+    pattern = rf"(.*;\s*)?(__Host-)?{settings.session_cookie}(_[A-Za-z0-9_-]+)?=[^;\s]+(;.*)?"
     return {"name": "cookie", "string_match": {"safe_regex": {"regex": pattern}}}
 
 

@@ -142,3 +142,19 @@ async def test_patients_facts_are_not_written_at_the_regions_door(bench: httpx2.
     )
     assert answer.status_code == 405
     assert "/vis/fhir" in answer.json()["issue"][0]["diagnostics"]
+
+
+async def test_an_id_that_vis_gave_stays_valid_when_the_region_knew_the_person_already(
+    region: Region, bench: httpx2.AsyncClient
+) -> None:
+    number = "200001252386"
+    await region.hears(
+        "exchange.record.v1", told("lab", put(a_patient("k1", (PERSONNUMMER, number))), put(a_result("m1", "k1")))
+    )
+    await region.hears(
+        "vis.record.v1", told("fvm/vis", put(a_patient("k2", (PERSONNUMMER, number))), put(a_result("m2", "k2")))
+    )
+
+    assert {one["id"] for one in await found(bench, "/Observation?patient=k2")} == {"m1", "m2"}
+    assert {one["id"] for one in await found(bench, "/Observation?patient=k1")} == {"m1", "m2"}
+    assert (await bench.get("/Patient/k2")).json()["link"][0]["other"]["reference"] == "Patient/k1"

@@ -7,9 +7,17 @@ import urllib.request
 from typing import Any
 
 
-def ask(url: str, timeout: float = 3.0) -> tuple[int, Any]:
+def ask(url: str, timeout: float = 3.0, *, token: str = "") -> tuple[int, Any]:
     """(status, decoded JSON body or None); status 0 when nobody answers. Never follows a proxy of the environment."""
-    return _asked(urllib.request.Request(url), timeout)  # noqa: S310 - always a door of this region
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return _asked(urllib.request.Request(url, headers=headers), timeout)  # noqa: S310 - always a door of this region
+
+
+def put(url: str, resource: Any, token: str, timeout: float = 10.0) -> tuple[int, Any]:
+    """The same for a PUT of a FHIR resource."""
+    headers = {"Content-Type": "application/fhir+json", "Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(url, json.dumps(resource).encode(), headers, method="PUT")  # noqa: S310 - as above
+    return _asked(request, timeout)
 
 
 def post(url: str, body: Any, timeout: float = 10.0) -> tuple[int, Any]:

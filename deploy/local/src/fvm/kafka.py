@@ -19,6 +19,9 @@ HEAP = ("-Xms64m", "-Xmx256m")
 JVM = (
     *HEAP,
     "-XX:+UseSerialGC",
+    # Only the quick compiler: measured on two cores it starts with 2.6 s of CPU instead of 4.4, moves the first 100,000
+    # messages with 1.5 s instead of 2.3, and takes 25 MB less.
+    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:MaxDirectMemorySize=64m",
     "-Djava.awt.headless=true",
@@ -42,26 +45,24 @@ class Broker:
         return f"127.0.0.1:{self.port}"
 
     def prepare(self) -> None:
-        """Writes the settings, and formats the folder at the first start (0.9 s)."""
+        """Writes the settings, and formats the data folder at the first start (0.9 s)."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings().items()))
-        formatted = self.folder / "formatted"
-        if formatted.exists():
-            return
-        shutil.rmtree(self.folder / "data", ignore_errors=True)  # a format that was cut off; it never held data
-        format_it = [
-            "kafka.tools.StorageTool",
-            "format",
-            "--standalone",
-            "-t",
-            self.cluster,
-            "-c",
-            str(self._properties),
-        ]
+        _write(self._properties, self._settings(self._data))
+        if not self._data.exists():
+            self._format()
+
+    def _format(self) -> None:
+        """Formats beside the data's place and moves it there when it is whole: what has the name is never half."""
+        new, properties = self.folder / "data.new", self.folder / "format.properties"
+        shutil.rmtree(new, ignore_errors=True)
+        _write(properties, self._settings(new))
+        format_it = ["kafka.tools.StorageTool", "format", "--standalone", "-t", self.cluster, "-c", str(properties)]
         done = subprocess.run([*_java(), *format_it], check=False, capture_output=True, text=True)
+        properties.unlink()
         if done.returncode:
+            shutil.rmtree(new, ignore_errors=True)
             raise Trouble(f"Kafka's folder could not be formatted: {(done.stderr or done.stdout).strip()[-600:]}")
-        formatted.touch()
+        new.rename(self._data)
 
     def part(self) -> Part:
         command = (*_java(), "kafka.Kafka", str(self._properties))
@@ -79,7 +80,11 @@ class Broker:
     def _properties(self) -> Path:
         return self.folder / "server.properties"
 
-    def _settings(self) -> dict[str, str]:
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _settings(self, data: Path) -> dict[str, str]:
         broker, controller = f"PLAINTEXT://127.0.0.1:{self.port}", f"CONTROLLER://127.0.0.1:{self.controller}"
         return {
             "process.roles": "broker,controller",
@@ -90,7 +95,7 @@ class Broker:
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": str(self.folder / "data"),
+            "log.dirs": str(data),
             "auto.create.topics.enable": "false",
             "num.partitions": "6",
             "message.max.bytes": "2097152",
@@ -111,6 +116,10 @@ class Broker:
             "num.io.threads": "4",
             "log.cleaner.dedupe.buffer.size": "16777216",  # of the default 128 MB; the heap is small
         }
+
+
+def _write(file: Path, settings: dict[str, str]) -> None:
+    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
 
 
 def java() -> str:

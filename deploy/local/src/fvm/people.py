@@ -29,6 +29,13 @@ def everybody(settings: Settings) -> list[Someone]:
     return [*map(_person, body.get("people", [])), *map(_system, body.get("systems", []))]
 
 
+def patients(settings: Settings) -> list[dict[str, Any]]:
+    """The demo patients as FHIR Patient resources with their fixed ids."""
+    status, body = health.ask(f"{_door(settings)}/internal/demo-people")
+    people = body.get("people", []) if status == 200 and isinstance(body, dict) else []
+    return [one["patient"] for one in people if one.get("patient")]
+
+
 def token(settings: Settings, who: str, hours: float, commission: str | None) -> str:
     """An access token; Trouble when the region does not run or refuses."""
     wanted: dict[str, Any] = {"who": who, "hours": hours}

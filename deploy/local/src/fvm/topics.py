@@ -61,8 +61,6 @@ def full_name(topic: str, region: str) -> str:
 
 async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
     """Creates what is missing; Trouble when the broker does not answer or refuses."""
-    from aiokafka.errors import KafkaError
-
     from kit import kafka
     from kit.problems import Unavailable
 
@@ -71,7 +69,7 @@ async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
         await kafka.ensure_topics(bootstrap, wanted)
     except Unavailable as away:
         raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away
-    except KafkaError as refused:
+    except RuntimeError as refused:  # what the broker refuses (aiokafka is spoken in kit.kafka only)
         raise Trouble(f"Kafka at {bootstrap} refuses the region's topics: {refused}") from refused
 
 

@@ -118,15 +118,17 @@ async def broken_links(connection: Connection) -> list[tuple[int, int]]:
     async with connection.transaction():
         async for link in connection.cursor("select chain, seq, at, rows, hash from access_chain order by chain, seq"):
             rows = await connection.fetch(_BATCH, link["chain"], link["seq"])
-            columns = [list(column) for column in zip(*(tuple(row) for row in rows), strict=True)]
-            text = _encode([link["at"].astimezone(UTC).isoformat(), POLICY, *columns])
+            columns = [list(column) for column in zip(*(tuple(row)[2:] for row in rows), strict=True)]
+            policies, moments = {row["policy"] for row in rows}, {row["at"] for row in rows}
+            text = _encode([link["at"].astimezone(UTC).isoformat(), *policies, *columns])
             digest = hashlib.sha256(head.get(link["chain"], b"") + text).digest()
-            if digest != link["hash"] or len(rows) != link["rows"]:
+            if digest != link["hash"] or len(rows) != link["rows"] or moments != {link["at"]}:
                 broken.append((link["chain"], link["seq"]))
             head[link["chain"]] = link["hash"]
     return broken
 
 
 _BATCH = """
-select actor, commission, client, purpose, activity, trace, patients::text, types::text, labels::text, returned, withheld
+select at, policy, actor, commission, client, purpose, activity, trace,
+       patients::text, types::text, labels::text, returned, withheld
 from access_log where chain = $1 and seq = $2 order by id"""

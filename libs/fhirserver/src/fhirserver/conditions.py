@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from access import Sight
+from fhircore.identifiers import NotAnIdentifier, canonical, is_known
 from fhircore.types import TYPES
 from fhirserver.bodies import parsed
 from fhirserver.codec import Codec
@@ -48,7 +49,9 @@ def condition(text: str, at: str) -> Condition:
 
 def lock_value(keys: Keys, wanted: Condition) -> int:
     """What is locked while this condition is decided, so that two clients with the same one do not both create."""
-    return keys.token(f"condition|{wanted[0]}|{wanted[1]}")
+    system, value = _identifier(*wanted)
+    name, text = _named(system, value)
+    return keys.token(f"condition|{wanted[0]}|{name}|{text}")
 
 
 async def resolve(
@@ -59,17 +62,20 @@ async def resolve(
     by_hash: dict[int, list[tuple[Condition, str | None, str]]] = {}
     for type_name, query in found:
         system, value = _identifier(type_name, query)
-        text = f"{type_name}.identifier|{value}" if system is None else f"{type_name}.identifier|{system}|{value}"
-        by_hash.setdefault(keys.token(text), []).append(((type_name, query), system, value))
+        asked = (type_name, query), system, value
+        for name, text in {(system, value), _named(system, value)}:  # as it is written, and under its canonical name
+            of = f"{type_name}.identifier|{text}" if name is None else f"{type_name}.identifier|{name}|{text}"
+            by_hash.setdefault(keys.token(of), []).append(asked)
     if not by_hash:
         return found
     for h, id, ver, upd, lab, pat, body in await con.fetch(_SELECT, list(by_hash)):
         if not sight.sees(lab, pat):
             continue
         resource = parsed(codec.unpack(body))
-        for asked, system, value in by_hash[h]:
-            if resource["resourceType"] == asked[0] and _carries(resource, system, value):
-                found[asked].append(Match(asked[0], id, ver, upd, pat, lab))
+        for wish, system, value in by_hash[h]:
+            match = Match(wish[0], id, ver, upd, pat, lab)
+            if resource["resourceType"] == wish[0] and _carries(resource, system, value) and match not in found[wish]:
+                found[wish].append(match)
     return found
 
 
@@ -91,7 +97,24 @@ def _identifier(type_name: str, query: str) -> tuple[str | None, str]:
 
 def _carries(resource: dict[str, Any], system: str | None, value: str) -> bool:
     identifiers = resource.get("identifier", [])
+    wanted = _named(system, value)
     for identifier in identifiers if isinstance(identifiers, list) else [identifiers]:
-        if identifier.get("value") == value and (system is None or identifier.get("system", "") == system):
+        name, text = identifier.get("system", ""), identifier.get("value")
+        if text is None:
+            continue
+        if system is None and value in (text, _named(name, text)[1]):
+            return True
+        if system is not None and ((name, text) == (system, value) or _named(name, text) == wanted):
             return True
     return False
+
+
+def _named(system: str | None, value: str) -> tuple[str | None, str]:
+    """The identifier under its canonical name and notation where it has one (FHR-05), else as it is."""
+    if system is not None and is_known(system):
+        try:
+            known = canonical(system, value)
+        except NotAnIdentifier:
+            return system, value
+        return known.system, known.value
+    return system, value

@@ -9,7 +9,7 @@ import asyncpg
 
 from fhirserver import store
 from fhirserver.accesslog import AccessLog, Entry
-from fhirserver.problems import Conflict
+from fhirserver.problems import Conflict, Invalid
 from fhirserver.store import Row
 from fhirserver.writing import Writer
 from kit.db import Database
@@ -58,16 +58,15 @@ class Creator:
     async def _together(self, wishes: list[_Wish]) -> None:
         try:
             position = await self._commit(wishes)
-        except asyncpg.PostgresError as error:
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError):
+            for wish in wishes:
+                _fail(wish, _away())
+        except Exception as error:  # noqa: BLE001 — whatever it was, it is one row's, and nobody may wait for ever
             if len(wishes) > 1:
                 for wish in wishes:
                     await self._together([wish])
                 return
-            taken = isinstance(error, asyncpg.UniqueViolationError)
-            _fail(wishes[0], Conflict("This id is taken") if taken else _away())
-        except (OSError, asyncpg.InterfaceError, TimeoutError):
-            for wish in wishes:
-                _fail(wish, _away())
+            _fail(wishes[0], _reason(error))
         else:
             for wish in wishes:
                 if not wish.answer.done():
@@ -85,6 +84,15 @@ class Creator:
             self._log.settled(connection)
         self._wake()
         return position
+
+
+def _reason(error: Exception) -> Exception:
+    """What the one whose row it was is told: a Problem as it is; what the database would not take, as a refusal."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return Conflict("This id is taken")
+    if isinstance(error, asyncpg.DataError):
+        return Invalid("The resource holds something that cannot be stored")
+    return _away() if isinstance(error, asyncpg.PostgresError) else error
 
 
 def _away() -> Unavailable:

@@ -11,7 +11,7 @@ from access import allows
 from fhircore.outcome import InvalidFHIR
 from fhircore.types import TYPES
 from fhirserver.engine import Engine
-from fhirserver.intake import ID
+from fhirserver.intake import ID, refuse_patients
 from fhirserver.interactions.batch import batch
 from fhirserver.interactions.capabilities import capabilities
 from fhirserver.interactions.create import create
@@ -23,7 +23,7 @@ from fhirserver.interactions.search import search
 from fhirserver.interactions.transaction import incoming, transaction
 from fhirserver.interactions.update import update
 from fhirserver.interactions.vread import vread
-from fhirserver.messages import JSON, Answer, Request, json_only, outcome
+from fhirserver.messages import JSON, Answer, Request, json_only, no_parameters, outcome
 from fhirserver.problems import Forbidden, Invalid, NotAllowed, NotFound, TooLarge
 from kit.auth import Verifier, bearer
 from kit.problems import Header
@@ -85,6 +85,8 @@ class FhirDoor:
         if not parts:
             return await self._at_base(request)
         type_name = parts[0]
+        if request.query and len(parts) > 1 and parts[-1] not in ("_search", "_history", "$everything"):
+            no_parameters(request)
         if type_name not in TYPES:
             raise NotFound(f"'{unquote(type_name)[:60]}' is not a resource type of FHIR R4", at="resourceType")
         match (method, *parts[1:]):
@@ -97,6 +99,12 @@ class FhirDoor:
             case ("POST",):
                 self._allow(request, type_name, "c")
                 return "{type}", await create(engine, request, type_name)
+        return await self._at_one(request, type_name)
+
+    async def _at_one(self, request: Request, type_name: str) -> tuple[str, Answer]:
+        """What is asked of one resource by its id; reads, which are hot, are answered before."""
+        engine = self._engine
+        match (request.method, *request.path[1:]):
             case ("PUT", id):
                 self._allow(request, type_name, "u")
                 return "{type}/{id}", await update(engine, request, type_name, _id(id))
@@ -112,7 +120,7 @@ class FhirDoor:
             case ("GET", id, "$everything") if type_name == "Patient":
                 self._allow(request, "Patient", "r")
                 return "Patient/{id}/$everything", await everything(engine, request, _id(id))
-        raise NotAllowed(f"{method} is not an interaction of this address", at="method")
+        raise NotAllowed(f"{request.method} is not an interaction of this address", at="method")
 
     async def _at_base(self, request: Request) -> tuple[str, Answer]:
         if request.method != "POST":
@@ -125,8 +133,11 @@ class FhirDoor:
     def _allow(self, request: Request, type_name: str, action: str) -> None:
         """The token's scopes, and whether this door takes that write at all (D4)."""
         mount = self._engine.mount
-        if action in "cud" and not mount.writable(type_name):
-            raise NotAllowed(f"{type_name} is not written here. {mount.elsewhere}", headers=(Header("Allow", "GET"),))
+        if action in "cud":
+            refuse_patients(request.caller)
+            if not mount.writable(type_name):
+                text = f"{type_name} is not written here. {mount.elsewhere}"
+                raise NotAllowed(text, headers=(Header("Allow", "GET"),))
         if not allows(request.caller.scopes, type_name, action):
             raise Forbidden(f"The token's scopes do not allow this for {type_name}", at="scope")
 

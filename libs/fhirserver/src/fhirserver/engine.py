@@ -1,5 +1,6 @@
 """The engine of one mount: what a service puts together once and every interaction uses."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from access import Sight, sight
+from fhirserver import idempotency
 from fhirserver.accesslog import AccessLog
 from fhirserver.codec import Codec
 from fhirserver.creating import Creator
@@ -67,7 +69,7 @@ class Engine:
     persons: SamePersons = field(init=False)
     seal: Seal = field(init=False)
     search_pool: asyncpg.Pool = field(init=False)  # its connections stop a statement that takes too long
-    _sights: dict[tuple[str, str, str | None, str | None, int], Sight] = field(default_factory=dict)
+    _sights: dict[tuple[Any, ...], Sight] = field(default_factory=dict)
 
     async def start(self) -> None:
         """Reads what the database knows of itself; the pool must be open and the migrations done."""
@@ -76,7 +78,7 @@ class Engine:
         self.keys = Keys(bytes(secret))
         self.codec = Codec()
         self.labels = Labels()
-        self.indexer = Indexer(self.keys)
+        self.indexer = Indexer(self.keys, self.mount.base)
         self.log = AccessLog()
         self.persons = SamePersons(self.db)
         self.reader = Reader(self.db, self.log, logged=self.mount.logged)
@@ -93,16 +95,22 @@ class Engine:
         await self.search_pool.close()
 
     async def keep_fresh(self) -> None:
-        """A loop: what another process may have changed (persons joined) is read again each second."""
-        await self.persons.run()
+        """A loop: what another process may have changed (persons joined, labels first met) is read again each second;
+        answers kept longer than promised are dropped."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.persons.run())
+            tasks.create_task(self.labels.run(self.db.pool))
+            tasks.create_task(idempotency.forget(self.db.pool))
 
     def sight(self, caller: Caller) -> Sight:
         """What this caller may see here; remembered until a new label is met."""
-        commission = caller.commission.id + caller.commission.provider if caller.commission else None
+        commission = caller.commission
         known = (
             caller.subject,
             caller.client,
-            commission,
+            caller.kind,
+            caller.scopes,
+            (commission.id, commission.provider, commission.purpose) if commission else None,
             caller.patient,
             self.labels.version + (self.persons.version << 32),
         )
@@ -111,7 +119,8 @@ class Engine:
             if len(self._sights) > 10_000:
                 self._sights.clear()
             own = self.patient_keys(caller.patient) if caller.kind == "patient" and caller.patient else []
-            found = self._sights[known] = sight(caller, self.labels.by_number, own)
+            nobody = caller.kind == "patient" and not own  # a patient's token that does not say which patient
+            found = self._sights[known] = Sight() if nobody else sight(caller, self.labels.by_number, own)
         return found
 
     def patient_keys(self, patient: str) -> list[int]:

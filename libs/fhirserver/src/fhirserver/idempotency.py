@@ -1,8 +1,10 @@
 """Idempotency-Key: the same request sent again gets the same answer and never doubles (D6)."""
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime
 
+import asyncpg
 import msgspec
 
 from fhirserver.codec import Codec
@@ -49,16 +51,19 @@ async def remember(con: Connection, codec: Codec, request: Request, answer: Answ
     )  # fmt: skip
 
 
-async def forget_old(con: Connection, hours: int = 48) -> None:
-    """Drops answers older than the time they are promised for."""
-    await con.execute("delete from idempotency where at < now() - make_interval(hours => $1)", hours)
+async def forget(pool: asyncpg.Pool, hours: int = 48) -> None:
+    """Drops answers older than the time they are promised for, once an hour until cancelled."""
+    while True:
+        await pool.execute("delete from idempotency where at < now() - make_interval(hours => $1)", hours)
+        await asyncio.sleep(3600)
 
 
 def digest(request: Request) -> bytes:
-    """The hash of what was asked: method, path, query, conditions and body."""
+    """The hash of what was asked: who, method, path, query, conditions, context and body."""
     state = hashlib.sha256()
-    for part in (request.method, "/".join(request.path), request.query, request.header(b"if-none-exist") or "",
-                 request.header(b"if-match") or ""):  # fmt: skip
+    for part in (request.caller.subject, request.method, "/".join(request.path), request.query,
+                 request.header(b"if-none-exist") or "", request.header(b"if-match") or "",
+                 request.header(b"fvm-patient") or ""):  # fmt: skip
         state.update(part.encode() + b"\0")
     state.update(request.body)
     return state.digest()

@@ -1,11 +1,11 @@
 """From a resource to its index: hot columns, hashed tokens and the rows of the side tables."""
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TOKEN, URI, extractor
+from fhircore.fold import fold
 from fhircore.identifiers import NotAnIdentifier, canonical, is_known
 from fhircore.params import params_of
 from fhircore.types import TYPES
@@ -39,11 +39,8 @@ class Entries:
 
 
 def folded(text: str) -> str:
-    """Lower case, no accents, single spaces: how strings are compared (FHIR search §string). å, ä, ö fold to a, a, o."""
-    plain = text.casefold()
-    if not plain.isascii():
-        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-    return " ".join(plain.split())[:400]
+    """Lower case, no accents, single spaces: how strings are compared (FHIR search §string); at most 400 characters."""
+    return fold(text)[:400]
 
 
 def leads_to(keys: Keys, at: str, key: int) -> int:
@@ -57,8 +54,10 @@ def leads_to(keys: Keys, at: str, key: int) -> int:
 class Indexer:
     """Builds the entries of a resource under one database's keys."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, base: str = "") -> None:
+        """`base` is our own address: a reference that begins with it is one to a resource here."""
         self._keys = keys
+        self._base = base + "/" if base else "\0"
         self._builders: dict[str, Callable[[str, dict[str, Any]], Entries]] = {}
 
     def entries(self, type_name: str, id: str, resource: dict[str, Any]) -> Entries:
@@ -68,9 +67,9 @@ class Indexer:
             builder = self._builders[type_name] = self._builder(type_name)
         return builder(id, resource)
 
-    def _builder(self, type_name: str) -> Callable[[str, dict[str, Any]], Entries]:
+    def _builder(self, type_name: str) -> Callable[[str, dict[str, Any]], Entries]:  # noqa: C901 — holds the hot loop
         extract = extractor(type_name)
-        token, key_of = self._keys.token, self._keys.of
+        token, key_of, base = self._keys.token, self._keys.of, self._base
         kind = TYPES[type_name]
         code_param, date_param, compartment = kind.main_code, kind.main_date, frozenset(kind.patient) | SUBJECT
         not_subject = token(f"{type_name}!subject")
@@ -79,7 +78,7 @@ class Indexer:
         )  # searched as their parts
         prefix = {name: f"{type_name}.{name}" for name in params_of(type_name)}
 
-        def build(id: str, resource: dict[str, Any]) -> Entries:  # noqa: C901 — one loop, hot
+        def build(id: str, resource: dict[str, Any]) -> Entries:  # noqa: C901 — one loop over the values, hot
             found = Entries()
             tokens: set[int] = set()
             patients: dict[int, bool] = {}  # key → is it the subject
@@ -109,8 +108,10 @@ class Indexer:
                 elif kind == REFERENCE:
                     target = value[2]
                     if ":" in target:
-                        tokens.add(key_of(f"{at}|{target}"))
-                        continue
+                        if not target.startswith(base):
+                            tokens.add(key_of(f"{at}|{target}"))
+                            continue
+                        target = target[len(base) :]
                     key = token(target)  # remembered: a bundle names its patient and encounters over and over
                     if name in compartment and target.startswith(_PATIENT):
                         patients[key] = patients.get(key, False) or name in SUBJECT
@@ -125,8 +126,8 @@ class Indexer:
                         found.strings.add((token(at), text))
                 elif kind == DATE:
                     if name == date_param:
-                        if found.dt == NO_DATE or value[2] < found.dt:
-                            found.dt, found.dte = value[2], value[3]
+                        if found.dt == NO_DATE or value[2] < found.dt:  # a period without a start is not without a date
+                            found.dt, found.dte = max(value[2], NO_DATE + 1), value[3]
                     else:
                         found.rng.append((token(at), float(value[2]), float(value[3]), None, None))
                 elif kind == NUMBER:
@@ -168,4 +169,5 @@ def _settle(found: Entries, patients: dict[int, bool], codes: list[int]) -> None
         found.alt.append((patient, found.code, ALSO_SUBJECT if patients[patient] else ALSO_CONCERNED))
         if patients[patient]:
             found.alt += ((patient, code, ALSO_CODE) for code in codes[1:])
-    found.alt += ((found.pat, code, ALSO_CODE) for code in codes[1:])
+    subject = found.pat if found.pat and patients[found.pat] else 0
+    found.alt += ((subject, code, ALSO_CODE) for code in codes[1:])

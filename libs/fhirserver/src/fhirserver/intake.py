@@ -70,6 +70,12 @@ def label_of(caller: Caller, resource: dict[str, Any]) -> Label:
     return Label(caller.commission.provider, caller.commission.unit, info)
 
 
+def refuse_patients(caller: Caller) -> None:
+    """What patients contribute comes through the application platform's event, never straight into the record (D4)."""
+    if caller.kind == "patient":
+        raise Forbidden("Patients contribute through the portal; the record is written by care", at="scope")
+
+
 def patient_in_context(request: Request) -> str | None:
     """The patient a staff member says they are writing about: token, header, or both agreeing (D10)."""
     header = request.header(b"fvm-patient")
@@ -80,11 +86,11 @@ def patient_in_context(request: Request) -> str | None:
     return stated or token
 
 
-def require_context(request: Request, type_name: str) -> str | None:
-    """The patient in context for a write of this type; staff must have one, except to create a Patient."""
+def require_context(request: Request, type_name: str, *, creating: bool = True) -> str | None:
+    """The patient in context for a write of this type; staff must have one, except to create a Patient (D10)."""
     patient = patient_in_context(request)
-    caller = request.caller
-    if caller.kind == "staff" and patient is None and TYPES[type_name].kind == "patient":
+    needs = TYPES[type_name].kind == "patient" or (type_name == "Patient" and not creating)
+    if needs and patient is None and request.caller.kind == "staff":
         raise Forbidden(
             "A staff member writes about one patient at a time: send the header FVM-Patient with the patient's id",
             at="FVM-Patient",

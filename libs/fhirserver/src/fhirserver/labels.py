@@ -1,8 +1,11 @@
 """The store's numbers for legal labels, known to every process; few, added when first met, never changed."""
 
+import asyncio
+
 import asyncpg
 
 from access import REGISTER, Label
+from kit.db import Connection
 
 
 class Labels:
@@ -21,11 +24,21 @@ class Labels:
         return self._numbers[REGISTER]
 
     async def load(self, pool: asyncpg.Pool) -> None:
-        """Reads all labels; called at start and when a row shows a number that is not known here yet."""
-        for number, *meaning in await pool.fetch("select id, provider, unit, info, security from label order by id"):
-            self._remember(number, Label(*meaning))
+        """Reads all labels; called at start."""
+        await self.refresh(pool)
         if REGISTER not in self._numbers:
             await self.number(pool, REGISTER)
+
+    async def refresh(self, con: asyncpg.Pool | Connection) -> None:
+        """Reads the labels that are committed now."""
+        for number, *meaning in await con.fetch("select id, provider, unit, info, security from label order by id"):
+            self._remember(number, Label(*meaning))
+
+    async def run(self, pool: asyncpg.Pool) -> None:
+        """Keeps the labels fresh until cancelled: another process may have met a new one."""
+        while True:
+            await asyncio.sleep(1)
+            await self.refresh(pool)
 
     async def number(self, pool: asyncpg.Pool, label: Label) -> int:
         """The number of this label, given now if it is new. Runs outside the caller's transaction on purpose:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from access import Sight
 from fhircore.outcome import InvalidFHIR, Issue, operation_outcome
 from fhirserver.bodies import plain
-from fhirserver.problems import Invalid, NotSupported
+from fhirserver.problems import Invalid, NotSupported, WrongMedia
 from kit.caller import Caller
 from kit.problems import Problem
 
@@ -31,6 +31,8 @@ class Request:
     @property
     def parameters(self) -> list[tuple[str, str]]:
         try:
+            if "%00" in self.query or "\0" in self.query:  # no text that is stored holds it, and PostgreSQL refuses it
+                raise ValueError
             return parse_qsl(self.query, keep_blank_values=True, strict_parsing=bool(self.query), errors="strict")
         except (ValueError, UnicodeDecodeError):
             raise Invalid("The query string is not name=value pairs in UTF-8", at="query") from None
@@ -94,8 +96,15 @@ def refused(error: InvalidFHIR) -> Answer:
     return outcome(Invalid.of(error))
 
 
+def no_parameters(request: Request) -> None:
+    """Refuses by name what a read would otherwise leave out without a word (_summary, _elements, XML …)."""
+    for name, value in request.parameters:
+        if name != "_pretty" and not (name == "_format" and "json" in value):
+            raise NotSupported(f"The parameter '{name[:60]}' is not supported here", at=name[:60])
+
+
 def json_only(request: Request) -> None:
     """Raises unless the request speaks JSON both ways (XML comes with the engine's next issue)."""
     kind = (request.header(b"content-type") or "application/fhir+json").split(";")[0].strip().lower()
     if request.body and kind not in ("application/fhir+json", "application/json", "application/x-www-form-urlencoded"):
-        raise NotSupported(f"The body must be application/fhir+json, not {kind[:60]}", at="Content-Type")
+        raise WrongMedia(f"The body must be application/fhir+json, not {kind[:60]}", at="Content-Type")

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from fhircore.outcome import InvalidFHIR
 from fhircore.types import TYPES
 from fhirserver import conditions, idempotency, store
 from fhirserver.accesslog import Entry
@@ -41,6 +42,8 @@ class Action:
     condition: Condition | None = None  # of a conditional create
     if_match: int | None = None
     patient: str | None = None  # the patient in context
+    patient_at: int | None = None  # or: the place of the action that creates that patient
+    lab: int = 0  # set by perform
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ async def perform(engine: Engine, request: Request, activity: str, actions: Sequ
 
     Raises the Problem of the first action that cannot be done; Unavailable when the database is away.
     """
+    for action in actions:  # before a connection is held: a new label takes another one
+        if action.data is not None:
+            action.lab = await engine.labels.number(engine.db.pool, label_of(request.caller, action.data))
+    request.sight = engine.sight(request.caller)  # knows the labels that were new a moment ago
     try:
         async with engine.db.pool.acquire() as connection:
             async with connection.transaction():
@@ -71,7 +78,13 @@ async def perform(engine: Engine, request: Request, activity: str, actions: Sequ
                 await idempotency.remember(connection, engine.codec, request, answer)
                 await engine.log.append(connection, [_entry(request, activity, done)])
             engine.log.settled(connection)
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError):
+    except InvalidFHIR as error:
+        raise Invalid.of(error) from None
+    except asyncpg.DataError:
+        raise Invalid("The request holds something that cannot be stored") from None
+    except (
+        OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError, TimeoutError,
+    ):  # fmt: skip
         raise Unavailable("The record cannot be written just now; nothing was stored, try again") from None
     except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
         raise Unavailable(
@@ -102,7 +115,9 @@ async def _perform(
             if first != place:
                 continue  # the same condition earlier in this bundle: it is that resource
         places.append(place)
-        wishes.append(await _wish(engine, request, action, targets[place], references))
+        if action.patient_at is not None:
+            action.patient = targets[action.patient_at]
+        wishes.append(_wish(action, targets[place], references))
         if place % _BREATH == _BREATH - 1:
             await asyncio.sleep(0)
     _each_once(wishes, actions, places)
@@ -166,7 +181,10 @@ def _references(
     new: dict[bytes, bytes] = {}
     for action, id in zip(actions, ids, strict=True):
         if action.full_url is not None:
-            new[quoted(action.full_url)] = f"{action.type_name}/{id}".encode()
+            url = quoted(action.full_url)
+            if url in new:
+                raise Invalid("Two entries have the same fullUrl", at=f"{action.at}.fullUrl")
+            new[url] = f"{action.type_name}/{id}".encode()
     for action in actions:
         if not action.raw or b"?" not in action.raw:
             continue
@@ -182,21 +200,17 @@ def _references(
     return new
 
 
-async def _wish(
-    engine: Engine, request: Request, action: Action, id: str, references: dict[bytes, bytes]
-) -> Put | Delete:
+def _wish(action: Action, id: str, references: dict[bytes, bytes]) -> Put | Delete:
     if action.method == "DELETE":
-        return Delete(action.type_name, id, action.if_match)
+        return Delete(action.type_name, id, action.if_match, at=action.at)
     raw, data = action.raw, action.data
     if references:
         raw = with_references(raw, references)
         if raw is not action.raw:
             data = parsed(raw)
     assert data is not None
-    lab = await engine.labels.number(engine.db.pool, label_of(request.caller, data))
     new = action.method == "POST" and action.id is None
-    patient = action.patient
-    return Put(action.type_name, id, raw, data, lab, new, action.if_match, patient=patient)
+    return Put(action.type_name, id, raw, data, action.lab, new, action.if_match, patient=action.patient, at=action.at)
 
 
 def _each_once(wishes: Sequence[Put | Delete], actions: Sequence[Action], places: Sequence[int]) -> None:
@@ -218,4 +232,6 @@ def _entry(request: Request, activity: str, done: Sequence[Done]) -> Entry:
 
 def located(problem: Problem, at: str) -> Problem:
     """The same problem, saying where in the bundle it happened."""
-    return type(problem)(problem.detail, at=at if problem.at is None else f"{at} ({problem.at})", issues=problem.issues)
+    if (problem.at or problem.issues[0].at or "").startswith(at):
+        return problem
+    return type(problem)(problem.detail, at=at, headers=problem.headers)

@@ -112,6 +112,14 @@ class NotSupported(Problem):
     title = "This server does not support that"
 
 
+class WrongMedia(Problem):
+    """The body has a content type that this server does not read (or not at this address)."""
+
+    kind = Kind.UNSUPPORTED_MEDIA
+    code = "fhir/wrong-media"
+    title = "This content type is not read here"
+
+
 class TooLarge(Problem):
     """The body is larger than the limit."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+import structlog
 
 from access import Sight
 from fhirserver.accesslog import AccessLog, Entry
@@ -16,6 +17,8 @@ from kit.telemetry import current_traceparent
 
 _BATCH = 64
 _IN_FLIGHT = 2
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
+log = structlog.get_logger(__name__)
 
 _SELECT = "select key, rtype, id, ver, upd, pat, lab, body from res where key = any($1::bigint[])"
 
@@ -75,7 +78,9 @@ class Reader:
                 try:
                     async with self._db.pool.acquire() as connection:
                         await self._answer(connection, wishes)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                except Exception as error:  # whatever it was, nobody may wait for ever
+                    if not isinstance(error, _AWAY):
+                        log.error("reads failed", exc_info=error)
                     _fail(wishes)
         finally:
             self._flying -= 1

@@ -12,6 +12,10 @@ from kit.db import Connection
 
 _RES = ("key", "pat", "dt", "dte", "code", "upd", "sver", "ver", "lab", "rtype", "id", "refs", "tok", "body")
 _HIST = "key, ver, upd, sver, pat, lab, rtype, id, body"
+_LOCK = "select key, ver, lab, pat, sver from res where key = any($1::bigint[]) order by key for update"
+_ROUNDS = 20  # looks at what others keep replacing
+_LAST = """
+select distinct on (key) key, ver, lab, pat, sver, op from hist where key = any($1::bigint[]) order by key, ver desc"""
 
 
 @dataclass(slots=True)
@@ -63,16 +67,19 @@ async def locked(con: Connection, keys: Iterable[int]) -> dict[int, Current]:
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    rows = await con.fetch(
-        "select key, ver, lab, pat, sver from res where key = any($1::bigint[]) order by key for update", wanted
-    )
-    found = {row[0]: Current(row[1], row[2], row[3], row[4]) for row in rows}
-    if len(found) < len(wanted):
-        gone = await con.fetch(
-            "select distinct on (key) key, ver, lab, pat, sver from hist where key = any($1::bigint[]) order by key, ver desc",
-            [key for key in wanted if key not in found],
-        )
-        found |= {row[0]: Current(row[1], row[2], row[3], row[4], deleted=True) for row in gone}
+    found: dict[int, Current] = {}
+    for again in range(_ROUNDS):
+        rows = await con.fetch(_LOCK, wanted)
+        found |= {row[0]: Current(row[1], row[2], row[3], row[4]) for row in rows}
+        missing = [key for key in wanted if key not in found]
+        if not missing:
+            break
+        gone = await con.fetch(_LAST, missing)
+        # Where the last of its history is no tombstone, it was replaced while we waited for its lock: look again.
+        wanted = [row[0] for row in gone if row[5] != "D" and again + 1 < _ROUNDS]
+        found |= {row[0]: Current(row[1], row[2], row[3], row[4], deleted=True) for row in gone if row[0] not in wanted}
+        if not wanted:
+            break
     return found
 
 

@@ -38,6 +38,7 @@ class Put:
     if_match: int | None = None
     sver: int | None = None
     patient: str | None = None  # the patient in context: what is written must be about this one
+    at: str = ""  # where the wish stands in what was sent, for errors
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class Delete:
     if_match: int | None = None
     sver: int | None = None
     lab: int = 0  # needed only where it may arrive before what it deletes
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Writer:
         """The version as it will rest. Raises WrongPatient when it is not about the patient in context."""
         entries = self._indexer.entries(wish.type_name, wish.id, wish.data)
         if wish.patient is not None and entries.patients and wish.patient not in entries.patients.values():
-            raise WrongPatient(at=wish.type_name)
+            raise WrongPatient(at=wish.at or wish.type_name)
         body = stamped(wish.raw, wish.type_name, wish.id, ver, instant(at))
         return Row(
             key=self.keys.of(f"{wish.type_name}/{wish.id}"),
@@ -110,6 +112,8 @@ class Writer:
         standing = await store.locked(
             con, [keys[id(wish)] for wish in wishes if not (isinstance(wish, Put) and wish.new)]
         )
+        if any(current.lab not in self._labels.by_number for current in standing.values()):
+            await self._labels.refresh(con)  # another process met this label first
         patients = await self._patients(con, [keys[id(wish)] for wish in wishes if isinstance(wish, Delete)])
         written: list[Written] = []
         stones: list[Tombstone] = []
@@ -147,14 +151,16 @@ class Writer:
     def _put(self, wish: Put, current: Current | None, sight: Sight, at: datetime) -> Written:
         if current is None:
             if wish.if_match is not None:
-                raise VersionConflict(f"{wish.type_name}/{wish.id} does not exist", at=wish.type_name)
+                raise VersionConflict(f"{wish.type_name}/{wish.id} does not exist", at=wish.at or wish.type_name)
             row = self.row(wish, 1, at)
             return Written("created", wish.type_name, wish.id, 1, at, row, row.entries.pat, row.lab)
         self._check(wish, current, sight)
         outcome: Literal["created", "updated"] = "created" if current.deleted else "updated"
         row = self.row(wish, current.ver + 1, at, lab=wish.lab if current.deleted else self._kept(wish, current))
         if current.pat and row.entries.pat and current.pat not in row.entries.patients:
-            raise WrongPatient("An update cannot move a resource to another patient", at=wish.type_name)
+            raise WrongPatient("An update cannot move a resource to another patient", at=wish.at or wish.type_name)
+        if current.pat and not row.entries.pat and not current.deleted and wish.sver is None:
+            raise WrongPatient("An update cannot take the patient out of a resource", at=wish.at or wish.type_name)
         return Written(outcome, wish.type_name, wish.id, row.ver, at, row, row.entries.pat, row.lab)
 
     def _kept(self, wish: Put, current: Current) -> int:
@@ -167,17 +173,18 @@ class Writer:
         ):  # told before its creation was: an older version must not come back
             return Written("deleted", wish.type_name, wish.id, 1, at, None, 0, wish.lab)
         if current is None:
-            raise NotFound(f"{wish.type_name}/{wish.id} does not exist", at=wish.type_name)
-        if current.deleted:
+            raise NotFound(f"{wish.type_name}/{wish.id} does not exist", at=wish.at or wish.type_name)
+        if current.deleted and sight.sees(current.lab, current.pat):
             return Written("unchanged", wish.type_name, wish.id, current.ver, at)
         self._check(wish, current, sight)
         return Written("deleted", wish.type_name, wish.id, current.ver + 1, at, None, current.pat, current.lab)
 
     def _check(self, wish: Put | Delete, current: Current, sight: Sight) -> None:
+        at = wish.at or wish.type_name
         if not sight.sees(current.lab, current.pat):
-            raise NotFound(f"{wish.type_name}/{wish.id} does not exist", at=wish.type_name)
+            raise NotFound(f"{wish.type_name}/{wish.id} does not exist", at=at)
         if wish.if_match is not None and wish.if_match != current.ver:
-            raise VersionConflict(f"The current version is {current.ver}, not {wish.if_match}", at=wish.type_name)
+            raise VersionConflict(f"The current version is {current.ver}, not {wish.if_match}", at=at)
 
     async def _patients(self, con: Connection, keys: list[int]) -> dict[int, str]:
         """The patient (id) each of these is about: a deletion must be told to whom it concerns."""

@@ -42,6 +42,7 @@ class Service:
     db: Database
     loops: Sequence[Hook] = ()
     on_start: Sequence[Hook] = ()  # after the database is open, before loops and HTTP
+    on_stopping: Sequence[Hook] = ()  # when told to stop, before open requests are waited for (streams never end by themselves)
     on_stop: Sequence[Hook] = ()  # after loops and HTTP have ended, before the database closes
     migrations: str = ""
 
@@ -87,7 +88,7 @@ async def run(service: Service, settings: Settings, stop: asyncio.Event, *, role
         gc.collect()
         gc.freeze()  # what start-up made lives for ever; the collector need not look at it again
         gc.set_threshold(100_000, 50, 100)
-        await _serve(Front(service.app, down, health_only=role == "worker"), settings, stop)
+        await _serve(Front(service.app, down, health_only=role == "worker"), settings, stop, service.on_stopping)
     finally:
         for task in loops:
             task.cancel()
@@ -168,7 +169,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(app: Front, settings: Settings, stop: asyncio.Event) -> None:
+async def _serve(app: Front, settings: Settings, stop: asyncio.Event, on_stopping: Sequence[Hook]) -> None:
     server = _Server(
         uvicorn.Config(
             app,
@@ -188,6 +189,8 @@ async def _serve(app: Front, settings: Settings, stop: asyncio.Event) -> None:
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    for hook in on_stopping:
+        await hook()
     server.should_exit = True
     stopping.cancel()
     await serving

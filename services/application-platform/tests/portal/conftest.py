@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -213,6 +213,12 @@ def platform() -> Platform:
     found = Platform()
     found.add(*ward())
     return found
+
+
+@pytest.fixture
+def serve() -> Callable[..., AbstractAsyncContextManager[Served]]:
+    """For tests that stop and start the portal themselves."""
+    return serving
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ async def events(response: ClientResponse) -> AsyncIterator[tuple[str, str, dict
         name, _, value = line.decode().rstrip("\n").partition(": ")
         if name:
             found[name] = value
-        elif "event" in found:
+        elif found.pop("retry", None) is None and "event" in found:
             yield found["event"], found["id"], json.loads(found["data"])
             found = {}
 

@@ -59,7 +59,6 @@ def _tried(what: str, look: Callable[[], str]) -> Finding:
 def _postgres(settings: Settings) -> str:
     if settings.postgres_url:
         return f"your own at {databases.place(settings.postgres_url)}"
-    postgres.must_be_reachable_for_nobody(settings.data)
     return f"from the wheel, {postgres.binary('postgres').parent}"
 
 

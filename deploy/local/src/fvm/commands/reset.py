@@ -2,11 +2,10 @@
 
 import argparse
 import asyncio
-import shutil
 import sys
 from typing import Any
 
-from fvm import databases, services, topics
+from fvm import databases, nobody, services, topics
 from fvm import memory as remembered
 from fvm.commands import down
 from fvm.places import Places
@@ -33,8 +32,8 @@ def run(chosen: argparse.Namespace) -> int:
     _elsewhere(settings, places)
     # Only what a region writes: a data folder may hold a person's other files.
     for place in places.all():
-        if place.is_dir():
-            shutil.rmtree(place)
+        if place.is_dir() or place.is_symlink():
+            nobody.remove(place)
         else:
             place.unlink(missing_ok=True)
     print(f"The region in {settings.data} is removed.")

@@ -7,7 +7,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from fvm import pids, show, state
+from fvm import demo, pids, show, state
 from fvm.part import Stopped
 from fvm.people import everybody
 from fvm.places import Places
@@ -64,6 +64,7 @@ def _hold(settings: Settings, places: Places, *, adopt: bool) -> int:
     last = state.State("stopped")
     try:
         region.start()
+        demo.introduce(settings, tell)
         _ready(settings, places, region)
         watch = Watch(region, tell)
         while not stop():

@@ -51,7 +51,7 @@ def _part(known: pids.Known, ports: dict[str, int], gate: str) -> dict[str, Any]
 
 
 def _show(now: state.State, parts: list[dict[str, Any]]) -> None:
-    print(f"The region is {now.phase}." + (f" {now.reason}" if now.reason else ""))
+    print(f"The region did not start: {now.reason}" if now.phase == "failed" else f"The region is {now.phase}.")
     if not parts:
         return
     feels = {True: "ready", False: "NOT READY", None: ""}

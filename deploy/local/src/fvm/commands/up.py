@@ -55,7 +55,7 @@ def _follow(runner: subprocess.Popen[bytes], log: Path, began: int, places: Plac
         while True:
             status = runner.poll()
             ready = status is None and _ready(places, runner.pid)
-            _pass_on(told.read(), to_errors=status is not None)
+            _pass_on(told.read())
             if ready:
                 return 0
             if status is not None:
@@ -68,11 +68,13 @@ def _ready(places: Places, pid: int) -> bool:
     return known is not None and known.pid == pid and state.read(places).phase == "ready"
 
 
-def _pass_on(words: bytes, *, to_errors: bool) -> None:
-    if words:
-        stream = sys.stderr if to_errors else sys.stdout
-        stream.write(words.decode(errors="replace"))
-        stream.flush()
+def _pass_on(words: bytes) -> None:
+    """Progress goes where progress goes; the reason of a failure, which comes last, to standard error."""
+    progress, mark, reason = words.decode(errors="replace").partition("fvm: ")
+    sys.stdout.write(progress)
+    sys.stdout.flush()
+    sys.stderr.write(mark + reason)
+    sys.stderr.flush()
 
 
 def _already(places: Places) -> int:

@@ -6,9 +6,10 @@ from functools import partial
 from fhircore.outcome import operation_outcome
 from fhirserver.bodies import plain
 from fhirserver.engine import Engine
+from fhirserver.intake import require_context
 from fhirserver.interactions.transaction import Entry, Incoming, action_of, entry_response
 from fhirserver.messages import Answer, Request
-from fhirserver.performing import Action, Done, perform
+from fhirserver.performing import Action, Done, located, perform
 from fhirserver.problems import NotSupported
 from kit.problems import Problem
 
@@ -26,13 +27,20 @@ async def batch(engine: Engine, request: Request, bundle: Incoming) -> Answer:
             answers[place] = _refusal(problem)
     for place, answer in await _together(engine, request, sound):
         answers[place] = answer
-    body = b'{"resourceType":"Bundle","type":"batch-response","entry":[' + b",".join(a for a in answers if a) + b"]}"
-    return Answer(200, body)
+    entries = b",".join(answer for answer in answers if answer)
+    head = b'{"resourceType":"Bundle","type":"batch-response"'
+    return Answer(200, head + (b',"entry":[' + entries + b"]}" if entries else b"}"))
 
 
 def _action(engine: Engine, request: Request, entry: Entry, place: int) -> Action:
-    action = action_of(engine, request, entry, f"Bundle.entry[{place}]")
+    at = f"Bundle.entry[{place}]"
+    try:
+        action = action_of(engine, request, entry, at)
+    except Problem as problem:
+        raise located(problem, at) from None
     action.full_url = None  # entries of a batch do not refer to each other
+    if action.method != "DELETE":
+        action.patient = require_context(request, action.type_name, creating=action.method == "POST")
     return action
 
 

@@ -2,10 +2,12 @@
 
 import asyncpg
 
+from access import allows
 from fhircore.types import NAMES, TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.bodies import plain
 from fhirserver.engine import Engine
+from fhirserver.interactions.search import searching
 from fhirserver.messages import Answer, Request
 from fhirserver.problems import Invalid, NotFound, NotSupported
 from fhirserver.search.cursor import Position
@@ -22,15 +24,17 @@ async def everything(engine: Engine, request: Request, id: str) -> Answer:
     identity = f"everything/{id}"
     after = engine.seal.open(cursor, identity) if cursor else None
     keys = engine.patient_keys(id)
-    async with engine.search_pool.acquire() as connection:
-        rows = await _compartment(connection, engine, request, keys, count, after)
-        if not rows and after is None:
-            raise NotFound(f"There is no Patient/{id}", at="Patient")
-        more, rows = len(rows) > count, rows[:count]
-        others = await _referred(connection, engine, request, rows)
-        if engine.mount.logged:
-            about = sorted({(row["pat"], row["rtype"], row["lab"]) for row in [*rows, *others] if row["pat"]})
-            await engine.log.append(connection, [Entry(request.caller, "everything", about, len(rows) + len(others))])
+    with searching():
+        async with engine.search_pool.acquire() as connection:
+            rows = await _compartment(connection, engine, request, keys, count, after)
+            if not rows and after is None:
+                raise NotFound(f"There is no Patient/{id}", at="Patient")
+            more, rows = len(rows) > count, rows[:count]
+            others = await _referred(connection, engine, request, rows)
+            if engine.mount.logged:
+                about = sorted({(row["pat"], row["rtype"], row["lab"]) for row in [*rows, *others] if row["pat"]})
+                entry = Entry(request.caller, "everything", about, len(rows) + len(others))
+                await engine.log.append(connection, [entry])
     base = f"{engine.mount.base}/Patient/{id}/$everything"
     links = [{"relation": "self", "url": base}]
     if more:
@@ -44,7 +48,7 @@ def _parameters(request: Request) -> tuple[int, str | None]:
     count, cursor = _DEFAULT, None
     for name, value in request.parameters:
         if name == "_count":
-            if not value.isdigit() or int(value) == 0:
+            if not (value.isascii() and value.isdigit() and len(value) < 10) or int(value) == 0:
                 raise Invalid("_count is a whole number above 0", at="_count")
             count = min(int(value), _LARGEST)
         elif name == "_cursor":
@@ -59,12 +63,18 @@ async def _compartment(
 ) -> list[asyncpg.Record]:
     values = Values()
     own = values.keys(keys)
-    parts = [f"(r.pat = any({own}) or r.key in (select key from alt where pat = any({own})))"]
+    parts = [f"(r.pat = any({own}) or r.key = any(array(select key from alt where pat = any({own}))))"]
     parts += seen(request.sight, values, "r")
+    parts.append(f"r.rtype = any({values.add(_readable(request), 'smallint[]')})")
     if after is not None:
         parts.append(f"r.key > {values.add(after.key, 'bigint')}")
     text = f"select {COLUMNS} from res r where {' and '.join(parts)} order by r.key limit {count + 1}"
     return list(await con.fetch(text, *values.all))
+
+
+def _readable(request: Request) -> list[int]:
+    """The types that the token's scopes let this caller read."""
+    return [kind.number for kind in TYPES.values() if allows(request.caller.scopes, kind.name, "r")]
 
 
 async def _referred(
@@ -78,6 +88,7 @@ async def _referred(
     numbers = [
         kind.number for kind in TYPES.values() if kind.kind == "register" and kind.name not in ("Patient", "Group")
     ]
+    numbers = sorted(set(numbers).intersection(_readable(request)))
     parts = [f"r.key = any({values.keys(list(keys))})", f"r.rtype = any({values.add(numbers, 'smallint[]')})"]
     parts += ["r.pat = 0", *seen(request.sight, values, "r")]
     return list(await con.fetch(f"select {COLUMNS} from res r where {' and '.join(parts)}", *values.all))

@@ -42,7 +42,7 @@ def _count(request: Request) -> int:
     count = _LIMIT
     for name, value in request.parameters:
         if name == "_count":
-            if not value.isdigit():
+            if not (value.isascii() and value.isdigit() and len(value) < 10):
                 raise Invalid("_count is a whole number", at="_count")
             count = min(int(value), _LIMIT)
         elif name not in ("_format", "_pretty"):

@@ -1,19 +1,21 @@
 """search of one type, by GET or POST _search (http://hl7.org/fhir/R4/http.html#search)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import asyncpg
 
+from access import allows
 from fhircore.outcome import Issue, operation_outcome
-from fhircore.query import Query, parse
+from fhircore.query import Chain, Criterion, Has, Query, parse
 from fhircore.types import NAMES, TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.bodies import plain
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request
-from fhirserver.problems import NotSupported
+from fhirserver.problems import Forbidden, Invalid, NotSupported, WrongMedia
 from fhirserver.search.cursor import Position
 from fhirserver.search.includes import included, referring
 from fhirserver.search.plan import Plan, plan
@@ -29,27 +31,39 @@ async def search(engine: Engine, request: Request, type_name: str) -> Answer:
     pairs = request.parameters + (_form(request) if request.method == "POST" else [])
     query = parse(type_name, pairs, lenient=request.lenient)
     _refuse_unsupported(query)
+    for criterion in query.criteria:
+        _within_scopes(request, criterion)
     ground = Ground(engine.keys, request.sight, engine.mount.base, engine.patient_keys)
     made = plan(ground, query)
     identity = _identity(type_name, pairs)
     after = engine.seal.open(query.cursor, identity) if query.cursor else None
     limit = min(_DEFAULT if query.count is None else query.count, _LARGEST)
-    try:
+    with searching():
         async with engine.search_pool.acquire() as connection:
             rows, others, total = await _fetch(connection, ground, made, limit, after)
+            others = [row for row in others if allows(request.caller.scopes, NAMES[row["rtype"]], "r")]
             await _log(engine, connection, request, made, [*rows[:limit], *others])
-    except asyncpg.QueryCanceledError:
-        raise NotSupported(
-            "The search takes too long; narrow it, for example by patient or date", at="search"
-        ) from None
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError):
-        raise Unavailable("The record cannot be searched and logged just now; try again") from None
     more = len(rows) > limit
     rows = rows[:limit]
     if total is None and after is None and not more:
         total = len(rows)  # a result that fits on its first page has been counted by showing it
     links = _links(engine, request, type_name, pairs, identity, rows if more else [])
     return Answer(200, _bundle(engine, query, rows, others, total, links))
+
+
+@contextmanager
+def searching() -> Iterator[None]:
+    """What the database may say to a search, as the refusal it is."""
+    try:
+        yield
+    except asyncpg.QueryCanceledError:
+        raise NotSupported(
+            "The search takes too long; narrow it, for example by patient or date", at="search"
+        ) from None
+    except asyncpg.DataError:
+        raise Invalid("The search holds a value that cannot be compared with anything stored") from None
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError):
+        raise Unavailable("The record cannot be searched and logged just now; try again") from None
 
 
 async def _fetch(
@@ -87,11 +101,25 @@ async def _log(engine: Engine, con: Connection, request: Request, made: Plan, ro
 def _form(request: Request) -> list[tuple[str, str]]:
     kind = (request.header(b"content-type") or "").split(";")[0].strip().lower()
     if request.body and kind != "application/x-www-form-urlencoded":
-        raise NotSupported("POST _search takes application/x-www-form-urlencoded", at="Content-Type")
+        raise WrongMedia("POST _search takes application/x-www-form-urlencoded", at="Content-Type")
     if not request.body:
         return []
     form = Request("GET", (), request.body.decode("latin-1"), {}, b"", request.caller, request.sight)
     return form.parameters
+
+
+def _within_scopes(request: Request, criterion: Criterion) -> None:
+    """What a chain or _has asks of other types tells of them; the token must allow searching those too."""
+    match criterion:
+        case Chain(param, targets):
+            for target, inner in targets:
+                if not allows(request.caller.scopes, target, "s"):
+                    raise Forbidden(f"The token's scopes do not allow this for {target}", at=param.name)
+                _within_scopes(request, inner)
+        case Has(source, param, inner):
+            if not allows(request.caller.scopes, source, "s"):
+                raise Forbidden(f"The token's scopes do not allow this for {source}", at=param.name)
+            _within_scopes(request, inner)
 
 
 def _refuse_unsupported(query: Query) -> None:

@@ -13,11 +13,12 @@ from fhircore.types import TYPES
 from fhirserver import answers, conditions
 from fhirserver.bodies import instant, minified, parsed, plain
 from fhirserver.engine import Engine
-from fhirserver.intake import ID, checked, patient_in_context
+from fhirserver.intake import ID, checked, patient_in_context, refuse_patients
 from fhirserver.interactions.delete import refuse_people
 from fhirserver.messages import Answer, Request, version_of
-from fhirserver.performing import Action, Done, perform
+from fhirserver.performing import Action, Done, located, perform
 from fhirserver.problems import Forbidden, Invalid, NotAllowed, NotSupported
+from kit.problems import Problem
 
 _BREATH = 50
 _RIGHT = {"POST": "c", "PUT": "u", "DELETE": "d"}
@@ -72,7 +73,11 @@ async def transaction(engine: Engine, request: Request, bundle: Incoming) -> Ans
     """200 with a transaction-response in the order of the request; or the first error, and nothing is stored."""
     actions: list[Action] = []
     for place, entry in enumerate(bundle.entry):
-        actions.append(action_of(engine, request, entry, f"Bundle.entry[{place}]"))
+        at = f"Bundle.entry[{place}]"
+        try:
+            actions.append(action_of(engine, request, entry, at))
+        except Problem as problem:
+            raise located(problem, at) from None
         if place % _BREATH == _BREATH - 1:
             await asyncio.sleep(0)
     _about_one_patient(request, actions)
@@ -91,9 +96,9 @@ def action_of(engine: Engine, request: Request, entry: Entry, at: str) -> Action
         raise NotAllowed(f"{type_name} is not written here. {engine.mount.elsewhere}", at=f"{at}.request.url")
     if not allows(request.caller.scopes, type_name, _RIGHT[asked.method]):
         raise Forbidden(f"The token's scopes do not allow {asked.method} of {type_name}", at=at)
+    refuse_patients(request.caller)
     action = Action(asked.method, type_name, at, id, full_url=entry.full_url)
-    if asked.if_match is not None:
-        action.if_match = version_of(asked.if_match)
+    _conditions(asked, action)
     if asked.method == "DELETE":
         refuse_people(request)
         return action
@@ -103,12 +108,30 @@ def action_of(engine: Engine, request: Request, entry: Entry, at: str) -> Action
     return action
 
 
+def _conditions(asked: EntryRequest, action: Action) -> None:
+    """ifMatch; what does not fit the method is refused, never left out."""
+    wrong = {
+        "ifNoneExist": asked.if_none_exist is not None and asked.method != "POST",
+        "ifMatch": asked.if_match is not None and asked.method == "POST",
+        "ifNoneMatch": asked.if_none_match is not None,
+        "ifModifiedSince": asked.if_modified_since is not None,
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            raise NotSupported(f"{name} is not supported for {asked.method}", at=f"{action.at}.request.{name}")
+    if asked.if_match is not None:
+        action.if_match = version_of(asked.if_match)
+
+
 def _take_resource(entry: Entry, action: Action) -> None:
     at = f"{action.at}.resource"
     if not bytes(entry.resource):
         raise Invalid(f"A {action.method} needs a resource", at=at)
     raw = bytes(entry.resource)
-    draft = checked(raw, parsed(raw), action.type_name, at)
+    try:
+        draft = checked(raw, parsed(raw), action.type_name, at)
+    except InvalidFHIR as error:
+        raise Invalid(error.issues[0].detail, at=at) from None
     action.raw, action.data = raw, draft.data
     if action.method == "PUT" and draft.data.get("id") != action.id:
         raise Invalid(f"The id of the resource must be the id in request.url ({action.id})", at=f"{at}.id")
@@ -133,24 +156,25 @@ def _about_one_patient(request: Request, actions: Sequence[Action]) -> None:
     if request.caller.kind != "staff":
         return
     patient = patient_in_context(request)
-    creates_one = any(action.method == "POST" and action.type_name == "Patient" for action in actions)
-    about = [
-        action for action in actions if TYPES[action.type_name].kind == "patient" and action.type_name != "Patient"
-    ]
-    if patient is None and about and not creates_one:
+    created = [n for n, action in enumerate(actions) if action.method == "POST" and action.type_name == "Patient"]
+    about = [n for n, action in enumerate(actions) if TYPES[action.type_name].kind == "patient"]
+    about += [n for n, action in enumerate(actions) if action.method == "PUT" and action.type_name == "Patient"]
+    if patient is None and about and len(created) != 1:
         raise Forbidden(
             "A staff member writes about one patient at a time: send the header FVM-Patient with the patient's id",
             at="FVM-Patient",
         )
-    for action in about:
-        action.patient = patient
+    for place in about:
+        actions[place].patient = patient
+        actions[place].patient_at = created[0] if patient is None else None
 
 
 def response(engine: Engine, request: Request, done: Sequence[Done], position: int) -> Answer:
     """The transaction-response Bundle."""
     full = "return=representation" in (request.header(b"prefer") or "")
     entries = b",".join(entry_response(engine, one, full=full) for one in done)
-    body = b'{"resourceType":"Bundle","type":"transaction-response","entry":[' + entries + b"]}"
+    head = b'{"resourceType":"Bundle","type":"transaction-response"'
+    body = head + (b',"entry":[' + entries + b"]}" if done else b"}")
     return Answer(200, body, [(b"fvm-position", b"%d" % position)])
 
 

@@ -13,7 +13,7 @@ async def update(engine: Engine, request: Request, type_name: str, id: str) -> A
     found = draft(request.body, type_name)
     if found.data.get("id") != id:
         raise Invalid(f"The id in the body must be the id in the address ({id})", at=f"{type_name}.id")
-    patient = require_context(request, type_name)
+    patient = require_context(request, type_name, creating=False)
     action = Action(
         "PUT", type_name, type_name, id, found.raw, found.data, if_match=request.if_match(), patient=patient
     )

@@ -6,7 +6,7 @@ import asyncpg
 
 from fhircore.params import SearchParam, params_of
 from fhircore.query import Include
-from fhircore.types import TYPES
+from fhircore.types import NAMES, TYPES
 from fhirserver.index import SUBJECT
 from fhirserver.problems import NotSupported
 from fhirserver.search.plan import COLUMNS, Statement
@@ -21,22 +21,37 @@ async def included(
     con: Connection, ground: Ground, type_name: str, wanted: Sequence[Include], rows: Sequence[asyncpg.Record]
 ) -> list[asyncpg.Record]:
     """The resources that these rows refer to by the given parameters, each once, the page's own left out."""
-    keys: set[int] = set()
+    further = await _further_subjects(con, rows) if rows and _asks_subject(type_name, wanted) else {}
+    asked: dict[int, set[str | None]] = {}  # key → the types it was asked as; None: any
     for include in wanted:
         _no_iterate(include)
         if include.source not in (None, type_name):
             continue
-        keys |= {key for row in rows for key in _targets(ground, type_name, include, row)}
-    keys -= {row["key"] for row in rows}
+        for row in rows:
+            subjects = further.get(row["key"], []) if include.param is None or include.param.name in SUBJECT else []
+            for key in (*_targets(ground, type_name, include, row), *subjects):
+                asked.setdefault(key, set()).add(include.target)
+    keys = asked.keys() - {row["key"] for row in rows}
     if not keys:
         return []
     values = Values()
     parts = [f"r.key = any({values.keys(list(keys))})", *seen(ground.sight, values, "r")]
-    types = {include.target for include in wanted}
-    if None not in types:
-        numbers = sorted(TYPES[name].number for name in types if name)
-        parts.append(f"r.rtype = any({values.add(numbers, 'smallint[]')})")
-    return list(await con.fetch(f"select {COLUMNS} from res r where {' and '.join(parts)}", *values.all))
+    found = await con.fetch(f"select {COLUMNS} from res r where {' and '.join(parts)}", *values.all)
+    return [row for row in found if asked[row["key"]] & {None, NAMES[row["rtype"]]}]
+
+
+def _asks_subject(type_name: str, wanted: Sequence[Include]) -> bool:
+    """Whether an include may lead to further subjects, which stand in `alt` (Patient is its own subject)."""
+    return type_name != "Patient" and any(one.param is None or one.param.name in SUBJECT for one in wanted)
+
+
+async def _further_subjects(con: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, list[int]]:
+    """Patients beside the first that these rows are about, by the row's key."""
+    found: dict[int, list[int]] = {}
+    statement = "select key, pat from alt where key = any($1::bigint[]) and also = 1"
+    for key, patient in await con.fetch(statement, [row["key"] for row in rows]):
+        found.setdefault(key, []).append(patient)
+    return found
 
 
 def _targets(ground: Ground, type_name: str, include: Include, row: asyncpg.Record) -> list[int]:
@@ -45,7 +60,8 @@ def _targets(ground: Ground, type_name: str, include: Include, row: asyncpg.Reco
         return references
     if include.param.name in SUBJECT and row["pat"]:
         of_others = [key for key in row["refs"] or () if _leads(ground, type_name, include, row, key)]
-        return [row["pat"], *of_others]
+        is_subject = ground.keys.token(f"{type_name}!subject") not in (row["tok"] or ())
+        return [row["pat"], *of_others] if is_subject else of_others
     return [key for key in references if _leads(ground, type_name, include, row, key)]
 
 

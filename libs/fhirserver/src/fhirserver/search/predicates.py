@@ -34,6 +34,7 @@ from fhirserver.search.sql import Values, seen
 
 _LAST = "\U0010ffff"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END = 253_370_764_800_000_000  # µs: year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,10 @@ class _Place:
     def tokens(self, hashes: list[int]) -> str:
         return f"{self.alias}.tok && {self.values.keys(hashes)}"
 
-    def inside(self, table: str, condition: str) -> str:
-        return f"{self.alias}.key in (select key from {table} where {condition})"
+    def inside(self, table: str, condition: str, *, among: bool = False) -> str:
+        """`among`: one of several ways that are OR'ed. There an array, looked up once, keeps the indexes of the others."""
+        keys = f"select key from {table} where {condition}"
+        return f"{self.alias}.key = any(array({keys}))" if among else f"{self.alias}.key in ({keys})"
 
 
 def token_hash(place_at: str, keys: Keys, value: TokenValue) -> int:
@@ -125,7 +128,7 @@ def _token(place: _Place, found: Sequence[TokenValue]) -> str:
     parts = [place.tokens(alone)] if alone else []
     if full:
         codes, number = place.values.keys(full), place.values.add(TYPES[place.type_name].number, "smallint")
-        further = place.inside("alt", f"rtype = {number} and code = any({codes}) and also = 2")
+        further = place.inside("alt", f"rtype = {number} and code = any({codes}) and also = 2", among=True)
         parts.append(f"({place.alias}.code = any({codes}) or {further})")
     return _any(parts)
 
@@ -176,8 +179,8 @@ def about(ground: Ground, values: Values, alias: str, type_name: str, patients: 
     own, number = values.keys(patients), values.add(TYPES[type_name].number, "smallint")
     other = values.add([ground.keys.token(f"{type_name}!subject")], "bigint[]")
     first = f"({alias}.pat = any({own}) and not coalesce({alias}.tok @> {other}, false))"
-    further = f"{alias}.key in (select key from alt where rtype = {number} and pat = any({own}) and also = 1)"
-    return f"({first} or {further})"
+    further = f"select key from alt where rtype = {number} and pat = any({own}) and also = 1"
+    return f"({first} or {alias}.key = any(array({further})))"
 
 
 def _string(place: _Place, found: Sequence[StringValue]) -> str:
@@ -237,9 +240,13 @@ def _times(values: Values, low: str, high: str, value: DateValue, kind: str) -> 
     return f"({exists} and {low} < {until} and {high} > {around})"
 
 
+def _instant(micros: int) -> datetime:
+    """Nothing was updated before 1970 or will be in year 9999, so what is further away is as good as that."""
+    return _EPOCH + timedelta(microseconds=min(max(micros, 0), _END))
+
+
 def _updated(values: Values, alias: str, value: DateValue) -> str:
-    lo = values.add(_EPOCH + timedelta(microseconds=value.lo), "timestamptz")
-    hi = values.add(_EPOCH + timedelta(microseconds=value.hi), "timestamptz")
+    lo, hi = (values.add(_instant(micros), "timestamptz") for micros in (value.lo, value.hi))
     upd = f"{alias}.upd"
     forms = {
         "eq": f"({upd} >= {lo} and {upd} < {hi})",
@@ -304,7 +311,12 @@ def _chain(
     found = _keys_of(ground, values, target, inner, "c" + alias)
     if target == "Patient" and param.name in SUBJECT:
         other = values.add([ground.keys.token(f"{type_name}!subject")], "bigint[]")
-        return f"({alias}.pat in ({found}) and not coalesce({alias}.tok @> {other}, false))"
+        number = values.add(TYPES[type_name].number, "smallint")
+        further = f"select a.key from alt a where a.rtype = {number} and a.also = 1 and a.pat in ({found})"
+        return (
+            f"(({alias}.pat = any(array({found})) and not coalesce({alias}.tok @> {other}, false))"
+            f" or {alias}.key = any(array({further})))"
+        )
     h = values.add(ground.keys.token(f"{type_name}.{param.name}>"), "bigint")
     return f"{alias}.tok && array(select found.key # {h} from ({found}) found)"
 
@@ -327,8 +339,12 @@ def _has(
     where = " and ".join(parts)
     if type_name == "Patient" and param.name in SUBJECT:
         other = values.add([ground.keys.token(f"{source}!subject")], "bigint[]")
-        condition = f"{where} and not coalesce({inside}.tok @> {other}, false)"
-        return f"{alias}.key in (select {inside}.pat from res {inside} where {condition})"
+        first = f"select {inside}.pat from res {inside} where {where} and not coalesce({inside}.tok @> {other}, false)"
+        joined = f"alt a{inside} join res {inside} on {inside}.key = a{inside}.key"
+        further = (
+            f"select a{inside}.pat from {joined} where a{inside}.rtype = {number} and a{inside}.also = 1 and {where}"
+        )
+        return f"{alias}.key in ({first} union all {further})"
     h = values.add(ground.keys.token(f"{source}.{param.name}>"), "bigint")
     leads = f"{inside}.tok @> array[target # {h}]"
     return f"{alias}.key in (select target from res {inside}, unnest({inside}.refs) target where {where} and {leads})"

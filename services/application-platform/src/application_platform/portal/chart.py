@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from kit.problems import Unavailable
-
 from application_platform.portal import timeline
 from application_platform.portal.entries import reactions
 from application_platform.portal.entry import Entry
@@ -15,6 +13,7 @@ from application_platform.portal.person import Person, person
 from application_platform.portal.record import NotAllowed, NotShown, Record, Unreadable
 from application_platform.portal.timeline import Page, Source
 from application_platform.portal.values import codes_of, text_of
+from kit.problems import Unavailable
 
 _EMPTY_ROUNDS = 5  # a round may hold only what younger events have shown already; then the next one is asked
 
@@ -38,7 +37,10 @@ class Chart:
 
 
 async def load(record: Record, token: str, patient: str, kind: str, today: date, before: str = "") -> Chart:
-    """The chart from its top, or from `before`. Raises what `Record.patient` raises; an absent source only leaves its part unchecked."""
+    """The chart from its top, or from `before`.
+
+    Raises what `Record.patient` raises; an absent source only leaves its part unchecked.
+    """
     found, warned, rows = await asyncio.gather(
         record.patient(token, patient),
         _notices(record, token, patient),

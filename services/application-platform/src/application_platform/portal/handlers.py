@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
-from kit.events import CloudEvent
-from kit.problems import Malformed
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application_platform.portal.live import Hub
+from kit.events import CloudEvent
+from kit.problems import Malformed
 
 Handler = Callable[[AsyncConnection, Sequence[CloudEvent]], Awaitable[None]]
 

@@ -7,9 +7,13 @@ from application_platform.portal.reader import Portal
 
 
 def mount(app: FastAPI, portal: Portal) -> None:
-    """`app.state.portal` and `app.state.render` (which the pages of sign-in use), routes and files under /portal."""
+    """Comes last of all that is put on the app under /portal: what no route knows is a page that says so.
+
+    Sets `app.state.portal` and `app.state.render` (which the pages of sign-in use), routes and files under /portal.
+    """
     app.state.portal = portal
     app.state.render = render.page
     for router in (pages.router, stream.router, style.router):
         app.include_router(router)
     app.mount(render.STATIC, render.Static(), name="portal-static")
+    app.include_router(pages.lost)

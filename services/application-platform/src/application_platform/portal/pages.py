@@ -11,10 +11,12 @@ from application_platform.portal import chart, finding, news, render, timeline
 from application_platform.portal.person import Person, person
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotShown
-from application_platform.portal.refusals import PageRoute
+from application_platform.portal.refusals import NoSuchPage, PageRoute
 from application_platform.portal.swedish import ZONE, day_heading, moment
 
 router = APIRouter(prefix="/portal", route_class=PageRoute, include_in_schema=False)
+
+lost = APIRouter(prefix="/portal", route_class=PageRoute, include_in_schema=False)
 
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 _KEY = re.compile(r"[A-Z][A-Za-z]{1,40}/[A-Za-z0-9.\-]{1,64}")
@@ -205,3 +207,9 @@ async def choose_theme(
             render.THEME_COOKIE, theme, max_age=year, path="/portal", samesite="lax", httponly=True, secure=secure
         )
     return answer
+
+
+@lost.get("/{address:path}")
+async def no_such_page(_: Reads, address: str) -> Response:
+    """Every other address of the portal; comes after all other routes."""
+    raise NoSuchPage

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request
-from kit.caller import Commission
 
 from application_platform.portal.live import Hub
 from application_platform.portal.record import Record
 from application_platform.sign_in import signed_in
+from kit.caller import Commission
 
 
 @dataclass(frozen=True, slots=True)

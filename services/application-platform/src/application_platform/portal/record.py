@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
+
+from application_platform.portal.timeline import Answer, Source
 from kit.http import Answer as Reply
 from kit.http import Client
 from kit.problems import Kind, Problem, Unavailable
-
-from application_platform.portal.timeline import Answer, Source
 
 Pairs = Sequence[tuple[str, str]]
 

@@ -8,15 +8,23 @@ import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from kit.problems import Malformed, Problem, Unavailable
 from starlette.responses import Response
 
 from application_platform.portal import render
 from application_platform.portal.reader import portal_of
 from application_platform.portal.record import NotAllowed, NotShown, SignedOut, Unreadable
 from application_platform.sign_in.signed_in import NotSignedIn
+from kit.problems import Kind, Malformed, Problem, Unavailable
 
 log = structlog.get_logger(__name__)
+
+
+class NoSuchPage(Problem):
+    """The portal has no page at this address."""
+
+    kind = Kind.NOT_FOUND
+    code = "application/no-such-page"
+    title = "There is no such page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +83,12 @@ _WORDS: tuple[tuple[type[Problem], Words], ...] = (
         ),
     ),
     (
+        NoSuchPage,
+        Words(404, "Sidan finns inte", "Adressen leder ingenstans. Börja om från startsidan."),
+    ),
+    (
         Malformed,
-        Words(400, "Sidan finns inte", "Adressen går inte att läsa. Börja om från startsidan."),
+        Words(400, "Sidan kan inte visas", "Det som skickades gick inte att läsa. Börja om från startsidan."),
     ),
 )
 

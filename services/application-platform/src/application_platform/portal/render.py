@@ -86,7 +86,10 @@ def page(
     *,
     form_action: str = "'self'",
 ) -> HTMLResponse:
-    """A page in Swedish, also what `app.state.render` is for the pages of sign-in; the reader's choice of light or dark comes from a cookie."""
+    """A page in Swedish; also what `app.state.render` is, for the pages of sign-in.
+
+    The reader's choice of light or dark comes from a cookie.
+    """
     theme = request.cookies.get(THEME_COOKIE, "")
     shown = {"theme": theme if theme in THEMES else "", **context}
     return HTMLResponse(fragment(template, shown), status, headers=headers(form_action))

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from kit.problems import Problem, Unavailable
 from starlette.responses import Response, StreamingResponse
 
 from application_platform.portal.live import Gap, Listener, Notice
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
+from kit.problems import Problem, Unavailable
 
 router = APIRouter(prefix="/portal", include_in_schema=False)
 
@@ -67,6 +67,7 @@ async def _readable(portal: Portal, reader: Reader, id: str) -> bool:
 
 async def _told(request: Request, portal: Portal, watched: frozenset[str], after: str) -> AsyncIterator[bytes]:
     with portal.hub.listen(watched, after) as listener:
+        yield b"retry: 1000\n\n"
         yield _event("ready", portal.hub.position, {"patients": sorted(watched)})
         async for chunk in _notices(request, portal, listener):
             yield chunk

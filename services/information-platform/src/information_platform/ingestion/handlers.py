@@ -27,6 +27,8 @@ from kit.problems import Kind, Problem
 
 TOPICS = ("vis.record.v1", "exchange.record.v1", "application.record.v1")
 _PATIENT = re.compile(rb'"reference":"Patient/([A-Za-z0-9\-.]{1,64})"')
+_VIS = "fvm/vis"
+_NOBODY = b'{"resourceType":"Patient"}'
 _EVERYTHING = Sight(everything=True)
 
 
@@ -97,10 +99,21 @@ class _Batch:
         if entry.op == "delete":
             return  # a person is not deleted by one of their sources
         identity = register.identify(entry.id, step.identifiers)
+        unknown = entry.id not in register.links
         await register.settle(entry.id, identity, step.identifiers)
+        if unknown and identity.person != entry.id:
+            await self._also_known_as(register, identity.person, step)
         for other in identity.joined:
             await self._join(register, identity.person, other, step.source, "identifiers")
         await register.keep(entry.id, step.source, _source_version(entry), entry.updated, step.raw)
+
+    async def _also_known_as(self, register: Register, person: str, step: _Step) -> None:
+        """A source knows somebody under an id of its own. VIS's ids are valid in the region too, so that one is joined."""
+        if step.source == _VIS:
+            await register.begin(step.entry.id)
+            await self._join(register, person, step.entry.id, step.source, "identifiers", step.raw)
+        else:
+            await register.same(person, step.entry.id)
 
     async def _merge(self, register: Register, step: _Step) -> None:
         """A source says that two persons are one (A40)."""
@@ -134,11 +147,13 @@ class _Batch:
                 return register.holders[one]
         return register.links.get(patient)
 
-    async def _join(self, register: Register, survivor: str, gone: str, source: str, reason: str) -> None:
+    async def _join(
+        self, register: Register, survivor: str, gone: str, source: str, reason: str, body: bytes = _NOBODY
+    ) -> None:
         """The retired Patient stays readable and says who replaced it; the join is told to the region."""
         bodies = await register.sources(gone)
         await register.join(survivor, gone, source, reason)
-        raw = retired(composed(bodies) if bodies else b'{"resourceType":"Patient"}', survivor)
+        raw = retired(composed(bodies) if bodies else body, survivor)
         self._wish(Put("Patient", gone, raw, _patient_data(raw, gone), await self._register_label()))
         await emit_raw(register.con, [await told(register, survivor, await register.replaced(survivor))])
 

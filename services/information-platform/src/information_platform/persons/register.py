@@ -85,9 +85,7 @@ class Register:
         """Writes down who this Patient is: the person, the link, the identifiers."""
         person = identity.person
         if identity.new:
-            await self.con.execute(
-                "insert into person(id, created_at) values ($1, $2) on conflict do nothing", person, self.at
-            )
+            await self.begin(person)
         if self.links.get(patient) != person:
             await self.con.execute(
                 "insert into person_link(id, person) values ($1, $2) on conflict (id) do update set person = $2",
@@ -147,7 +145,7 @@ class Register:
             reason,
             self.at,
         )
-        await self._same(survivor, retired)
+        await self.same(survivor, retired)
         for known in (self.links, self.holders):
             for one, person in list(known.items()):
                 if person == retired:
@@ -155,9 +153,16 @@ class Register:
         self.numbers.setdefault(survivor, set()).update(self.numbers.pop(retired, ()))
         self.touched.discard(retired)
         self.touched.add(survivor)
-        self.joined = True
 
-    async def _same(self, survivor: str, retired: str) -> None:
+    async def begin(self, person: str) -> None:
+        """A person nobody had heard of."""
+        await self.con.execute(
+            "insert into person(id, created_at) values ($1, $2) on conflict do nothing", person, self.at
+        )
+
+    async def same(self, survivor: str, retired: str) -> None:
+        """Both ids are one person's: from now on a search by either finds what is about both."""
+        self.joined = True
         one, other = self.keys.of(f"Patient/{survivor}"), self.keys.of(f"Patient/{retired}")
         await self.con.execute("update same set person = $1, version = version + 1 where person = $2", one, other)
         await self.con.execute(

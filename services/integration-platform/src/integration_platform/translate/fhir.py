@@ -9,12 +9,14 @@ import msgspec
 from fhircore.outcome import Issue
 from fhircore.types import TYPES
 from fhircore.validate import validate
+from fhircore.validation.scope import MAX_NESTING, too_deep
 from integration_platform.translate.ids import resource_id
 from integration_platform.translate.model import Delete, Origin, Put, Resource, Translation, decode
 from integration_platform.translate.persons import Identifier, person_identifier
 from kit.problems import Kind, Problem
 
 _SUBJECTS = ("subject", "patient", "beneficiary", "individual", "for")
+_BUNDLE = 4  # levels that a Bundle puts around a resource
 _MOST = 20_000  # resources in one event (D17)
 
 
@@ -63,6 +65,8 @@ def decode_json(data: bytes) -> Resource:
         raise NotFHIR("The data is not JSON", at="$") from None
     if not isinstance(found, dict) or not isinstance(found.get("resourceType"), str):
         raise NotFHIR("The data has no resourceType", at="resourceType")
+    if too_deep(found, MAX_NESTING + _BUNDLE):
+        raise NotFHIR(f"The data is nested more than {MAX_NESTING} deep", at="$")
     return found
 
 

@@ -47,6 +47,7 @@
   const pending = new Set(); // "Type/id" that notices have named and the reader has not let in
   let missed = ""; // an instant: ask by time from there, because notices were lost
   let rows = null; // what "Visa" puts in
+  let shown = []; // the "Type/id" behind those rows
   let asked = 0;
   let timer = 0;
   let touched = false;
@@ -83,8 +84,9 @@
 
   async function fetchNews() {
     asked = Date.now();
+    const keys = [...pending];
     const form = new URLSearchParams();
-    for (const key of pending) form.append("what", key);
+    for (const key of keys) form.append("what", key);
     if (missed) form.append("since", missed);
     form.append("visa", document.getElementById("rows")?.dataset.kind || "allt");
     let answer;
@@ -98,21 +100,27 @@
     }
     timer = 0;
     if (answer.status === 204) {
-      pending.clear();
-      missed = "";
+      settle(keys);
     } else if (answer.status === 401) {
       note("lost", "Du är utloggad. Läs in sidan igen för att logga in.");
     } else if (!answer.ok) {
       note("lost", "Det finns något nytt som inte gick att hämta. Läs in sidan igen.");
     } else {
-      show(await answer.text());
+      show(await answer.text(), keys);
     }
+    if ([...pending].some((key) => !keys.includes(key))) look(); // more came meanwhile
   }
 
-  function show(html) {
+  function settle(keys) {
+    for (const key of keys) pending.delete(key);
+    missed = "";
+  }
+
+  function show(html, keys) {
     const parsed = new DOMParser().parseFromString(html, "text/html");
     line.replaceChildren(...parsed.querySelector("[data-part=line]").childNodes);
     rows = parsed.querySelector("[data-part=rows]");
+    shown = keys;
     live.className = "live live--new";
     if (atRest()) {
       insert(false);
@@ -144,8 +152,7 @@
     for (const day of place.querySelectorAll("section.day")) if (!day.querySelector(".event")) day.remove();
     place.querySelector(":scope > .empty")?.remove();
     rows = null;
-    pending.clear();
-    missed = "";
+    settle(shown);
     live.querySelector("button")?.remove();
     if (asWished && first) {
       const title = first.querySelector(".event__title");

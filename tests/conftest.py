@@ -1,58 +1,214 @@
-"""The four services as their composition roots build them, and what each says to the others; nothing is started."""
+"""One whole region for all journeys and faults: started at the first question, driven through its doors, then stopped."""
 
-import ast
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import import_module
+import asyncio
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import asyncpg
+import httpx2
 import pytest
 
-from kit.inbox import Inbox
-from kit.process import Service
+from fvm import health, ports
+from fvm import memory as remembered
+from fvm.places import Places
+from fvm.region import Region
+from fvm.settings import Settings, from_environment
+from fvm.supervise import Watch
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = {
-    "vis": "vis",
-    "information-platform": "information_platform",
-    "integration-platform": "integration_platform",
-    "application-platform": "application_platform",
-}
-_TOPIC = re.compile(r"[a-z]+\.[a-z-]+\.v\d+")
+START, END, END_OF_FRAME = b"\x0b", b"\x1c", b"\x1c\r"
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """A service: its parts, the topics its source names to tell, and the topics its inboxes take."""
+class Wire:
+    """One MLLP connection of a sender that waits for each answer."""
 
-    service: Service
-    tells: frozenset[str]
-    hears: frozenset[str]
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    async def say(self, message: str | bytes, seconds: float = 30) -> str:
+        """Sends one message in a frame; the acknowledgement as text."""
+        raw = message if isinstance(message, bytes) else message.encode()
+        self.writer.write(START + raw + END_OF_FRAME)
+        await self.writer.drain()
+        return await self.hear(seconds)
+
+    async def hear(self, seconds: float = 30) -> str:
+        async with asyncio.timeout(seconds):
+            frame = await self._reader.readuntil(END_OF_FRAME)
+        return frame.strip(START + END_OF_FRAME).decode("latin-1")
+
+    async def ended(self, seconds: float = 10) -> bool:
+        """True when the other side closes within this time, having said nothing more."""
+        async with asyncio.timeout(seconds):
+            return await self._reader.read() == b""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.close()
+        with suppress(OSError):
+            await self.writer.wait_closed()
+
+
+class House:
+    """A running region as the world sees it, with a hand on its parts for those who break them."""
+
+    def __init__(self, settings: Settings, region: Region | None = None) -> None:
+        self.settings = settings
+        self.region = region
+        self.said: list[str] = []
+        self._tokens: dict[tuple[str, str], str] = {}
+        self._left_dead: set[str] = set()
+        self._stopping = threading.Event()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return remembered.load(Places(self.settings.data).memory).ports
+
+    @property
+    def kafka(self) -> str:
+        return f"127.0.0.1:{self.ports['kafka']}"
+
+    def token(self, who: str = "bench", commission: str = "") -> str:
+        """An access token of a demo person or system, good for an hour."""
+        if (who, commission) not in self._tokens:
+            wanted = {"who": who, "hours": 1} | ({"commission": commission} if commission else {})
+            status, body = health.post(f"http://127.0.0.1:{self.ports['application']}/internal/demo-token", wanted)
+            assert status == 200, body
+            self._tokens[who, commission] = body["access_token"]
+        return self._tokens[who, commission]
+
+    def client(self, who: str | None = "bench", commission: str = "", *, seconds: float = 60) -> httpx2.AsyncClient:
+        """At the gateway, as somebody (None: nobody)."""
+        headers = {} if who is None else {"authorization": f"Bearer {self.token(who, commission)}"}
+        return httpx2.AsyncClient(base_url=self.settings.gate, headers=headers, timeout=seconds, trust_env=False)
+
+    async def wire(self) -> Wire:
+        return Wire(*await asyncio.open_connection("127.0.0.1", self.settings.mllp_port))
+
+    async def say(self, message: str | bytes) -> str:
+        """One HL7 v2 message on a connection of its own; the acknowledgement."""
+        async with await self.wire() as wire:
+            return await wire.say(message)
+
+    async def database(self, service: str) -> asyncpg.Connection:
+        """A connection as the service's own role."""
+        memory, role = remembered.load(Places(self.settings.data).memory), f"{self.settings.prefix}_{service}"
+        password = memory.passwords[role]
+        return await asyncpg.connect(f"postgresql://{role}:{password}@127.0.0.1:{memory.ports['postgres']}/{role}")
+
+    # What follows needs a region that this session has started itself.
+
+    def watch(self) -> None:
+        """Starts dead parts again, as `fvm run` does, but for those that are to stay dead for a while."""
+        assert self.region is not None
+        watch, region = Watch(self.region, self.said.append), self.region
+        while not self._stopping.wait(0.25):
+            if not any(one.part.name in self._left_dead and one.exited() is not None for one in region.running):
+                watch.look()
+
+    def kill(self, name: str, *, stay_dead: bool = False) -> None:
+        """SIGKILL, as a machine that runs out of memory does it."""
+        if stay_dead:
+            self._left_dead.add(name)
+        self._part(name).kill()
+
+    def revive(self, name: str) -> None:
+        self._left_dead.discard(name)
+
+    def _part(self, name: str) -> Any:
+        assert self.region is not None, "only a region that the tests have started themselves is broken by them"
+        return next(one for one in self.region.running if one.part.name == name)
+
+    def ready(self) -> bool:
+        return health.ask(f"{self.settings.gate}/health/ready", 5)[0] == 200
+
+    def start(self) -> None:
+        assert self.region is not None
+        self.region.start()
+        self._watching = threading.Thread(target=self.watch, daemon=True)
+        self._watching.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self.region is not None:
+            with suppress(AttributeError):
+                self._watching.join(30)
+            self.region.stop()
+
+    def last_words(self) -> str:
+        """What the runner said, and what the services complained of lately: for the report of a failed test."""
+        found = self.said[-20:]
+        for log in sorted(Places(self.settings.data).logs.glob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()[-4000:]
+            bad = [line for line in lines if '"error"' in line or "Traceback" in line or "FATAL" in line]
+            found += [f"{log.stem}: {line[:1500]}" for line in bad[-6:]]
+        return "\n".join(found)
 
 
 @pytest.fixture(scope="session")
-def house() -> Mapping[str, Spoken]:
-    """By folder name."""
-    return {folder: _spoken(folder, package) for folder, package in PACKAGES.items()}
+def region() -> Iterator[House]:
+    """A demo region of the session's own, on free ports; or the running one of FVM_TEST_REGION=1 and its FVM_*."""
+    if os.environ.get("FVM_TEST_REGION"):
+        yield House(from_environment())
+        return
+    # Not pytest's own folder: that is closed to PostgreSQL's user when we are root.
+    data = Path(tempfile.mkdtemp(prefix="fvm-test-house-"))
+    data.chmod(0o711)
+    doors = ports.settle({}, ("gateway", "mllp"), set())
+    public = f"http://localhost:{doors['gateway']}"
+    settings = Settings(data, gateway_port=doors["gateway"], mllp_port=doors["mllp"], public_url=public)
+    house = House(settings)
+    house.region = Region(settings, house.said.append, lambda: False)
+    _HOUSES.append(house)
+    try:
+        with ThreadPoolExecutor(1) as aside:  # the start has event loops of its own
+            aside.submit(house.start).result()
+        yield house
+    finally:
+        _HOUSES.clear()
+        house.stop()
+        shutil.rmtree(data, ignore_errors=True)
 
 
-def _spoken(folder: str, package: str) -> Spoken:
-    settings: Any = import_module(f"{package}.settings").Settings
-    service: Service = import_module(f"{package}.main").build(
-        settings(database_url="postgresql://nobody@127.0.0.1/none", mode="demo")
-    )
-    inboxes = [owner for loop in service.loops if isinstance(owner := getattr(loop, "__self__", None), Inbox)]
-    hears = frozenset(topic for inbox in inboxes for topic in inbox._handlers)
-    return Spoken(service, _named(ROOT / "services" / folder / "src") - hears, hears)
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Awaitable[Any]]:
+    """`await until(check, seconds)`: what `check` returns once it asserts nothing wrong; its complaint when it is late."""
+
+    async def wait(check: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
+        end, pause = time.monotonic() + seconds, 0.05
+        while True:
+            try:
+                return await check()
+            except AssertionError as wrong:
+                if time.monotonic() > end:
+                    raise AssertionError(f"still so after {seconds:.0f} s: {wrong}") from wrong
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1)
+
+    return wait
 
 
-def _named(folder: Path) -> frozenset[str]:
-    """Topics that stand as strings in the code (docstrings have more words around them)."""
-    found = set()
-    for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _TOPIC.fullmatch(node.value):
-                found.add(node.value)
-    return frozenset(found)
+_HOUSES: list[House] = []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.failed and _HOUSES and "region" in getattr(item, "fixturenames", ()):
+        report.sections.append(("what the region said", _HOUSES[0].last_words()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Faults come last: what they break is mended, but nobody else should have to wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("fault") is not None)

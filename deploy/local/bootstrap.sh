@@ -75,13 +75,26 @@ environment() {
     "$python" -m venv "$VENV"
 }
 dependencies() {
-    local print
+    local print total
     print="$(fingerprint requirements/dev.txt)"
     stamped dependencies "$print" && return
-    say "installing the locked dependencies (one to three minutes the first time)"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --require-hashes --quiet --progress-bar off -r requirements/dev.txt ||
-        fail "pip could not install requirements/dev.txt"
+    total="$(grep -c '^[A-Za-z0-9]' requirements/dev.txt)"
+    say "installing $total locked dependencies (one to three minutes the first time)"
+    PYTHONUNBUFFERED=1 "$VENV/bin/python" -m pip install --disable-pip-version-check --require-hashes --progress-bar off \
+        -r requirements/dev.txt 2>&1 | tee "$LOG" | progress "$total" ||
+        fail "pip could not install requirements/dev.txt; its last words: $(tail -5 "$LOG")"
     stamp dependencies "$print"
+}
+# One line that changes on a terminal, a line now and then elsewhere.
+progress() {
+    awk -v total="$1" -v terminal="$([[ -t 1 ]] && echo 1 || echo 0)" '
+        /^ *(Collecting|Requirement already)/ {
+            n++
+            if (terminal) printf "\r          %3d of %d\033[K", n, total
+            else if (n % 25 == 0) printf "          %3d of %d\n", n, total
+            fflush()
+        }
+        /^Installing collected/ { if (terminal) printf "\r"; printf "          unpacking\033[K\n"; fflush() }'
 }
 house() {
     local print package arguments=()

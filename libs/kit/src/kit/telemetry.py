@@ -60,6 +60,9 @@ def configure_logging(service: str, *, level: int = logging.INFO) -> None:
     structlog.contextvars.bind_contextvars(service=service, pid=os.getpid())
 
 
+_observers: dict[tuple[str, str, int], Histogram] = {}
+
+
 def describe(error: BaseException) -> str:
     """An error as type names and code places. Never its message: a database's may quote a patient's values."""
     found: list[str] = []
@@ -100,7 +103,10 @@ def enter_trace(incoming: str | None) -> str:
 
 def observe(method: str, route: str, status: int, began: float) -> None:
     """Counts one answered request; `route` is the template, `began` a time.perf_counter()."""
-    REQUESTS.labels(method, route, str(status)).observe(time.perf_counter() - began)
+    known = _observers.get((method, route, status))
+    if known is None:  # few: a route is a template
+        known = _observers[method, route, status] = REQUESTS.labels(method, route, str(status))
+    known.observe(time.perf_counter() - began)
 
 
 class TraceContext:

@@ -158,7 +158,7 @@ async def test_what_is_being_read_does_not_move_until_the_reader_asks(page: Page
 async def test_several_answers_are_one_message_and_all_rows_come(page: Page, served: Any) -> None:
     await watched(page)
     await page.keyboard.press("Tab")
-    await page.locator(".chip").first.focus()
+    await page.locator(".timeline__kinds .chip").first.focus()
     for number in range(3):
         comes(served, str(number))
     show = page.get_by_role("button", name="Visa", exact=True)

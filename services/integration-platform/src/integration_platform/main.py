@@ -44,7 +44,7 @@ def new_parts(settings: Settings, db: Database) -> Parts:
     register = Register(db, DEMO if settings.demo else None)
     relay = Relay(db, producer, settings)
     receiver = Receiver(db)
-    translator = Translator(db, register, told=relay.wake, backlog=lambda: receiver.backlog)
+    translator = Translator(db, register, told=relay.wake, pressed=lambda: receiver.pressed)
     receiver.stored = translator.wake
     rules = Rules(
         production=not settings.demo,

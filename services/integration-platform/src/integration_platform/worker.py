@@ -29,9 +29,9 @@ SETTLED = Metric("exchange_settled", "Messages translated or parked", ("outcome"
 
 _LOCK = 0x6578630001  # advisory lock of this database: Exchange, translator
 _AT_ONCE = 64  # messages of one transaction
-_BREATH = 8  # messages between two looks at the event loop: acknowledgements go first
+_BREATH = 4  # messages between two looks at the event loop: acknowledgements go first
 _POLL, _SLOWEST, _STAND_BY = 0.02, 0.5, 1.0  # seconds
-_YIELD = 0.02  # seconds given to the doors while much waits to be stored
+_YIELD = 0.03  # seconds given to the doors at each look while they are pressed
 
 _TAKE = """
 select m.id, m.at, m.door, m.sender, m.source, m.control_id, m.traceparent, m.body
@@ -68,11 +68,11 @@ class Translator:
 
     name = "translator"
 
-    def __init__(self, db: Database, register: Register, told: Callable[[], None], backlog: Callable[[], int]) -> None:
+    def __init__(self, db: Database, register: Register, told: Callable[[], None], pressed: Callable[[], bool]) -> None:
         self._db = db
         self._register = register
         self._told = told  # called after each commit: the relay may look
-        self._backlog = backlog
+        self._pressed = pressed
         self._woken = asyncio.Event()
         self._hash_key = b""
 
@@ -97,8 +97,6 @@ class Translator:
             self._woken.clear()
             if await self.once(connection):
                 pause = _POLL
-                if self._backlog() > _AT_ONCE:
-                    await asyncio.sleep(_YIELD)
                 continue
             try:
                 await asyncio.wait_for(self._woken.wait(), pause)
@@ -130,7 +128,7 @@ class Translator:
         settled = Settled()
         for nth, row in enumerate(rows):
             if nth % _BREATH == _BREATH - 1:
-                await asyncio.sleep(0)
+                await asyncio.sleep(_YIELD if self._pressed() else 0)
             try:
                 self._tell(row, settled)
             except Problem as problem:

@@ -24,11 +24,11 @@ class Field:
     def text(self, component: int = 1, sub: int = 1) -> str:
         """The value as plain text, "" when absent or null; surrounding blanks are not part of it."""
         value = self._value(component, sub)
-        return "" if value == NULL else self._plain(value)
+        return self._plain(value) if value else ""
 
     def whole(self) -> str:
         """The field as one text, delimiters and all, unescaped."""
-        return "" if self.is_null else self._plain(self.raw)
+        return self._plain(self.raw)
 
     def has(self, component: int) -> bool:
         return bool(self._value(component, 1)) and self._value(component, 1) != NULL
@@ -41,16 +41,21 @@ class Field:
         return len(self._split())
 
     def _plain(self, value: str) -> str:
-        text = unescape(value, self._message.delimiters, self._message.codec).strip()
+        if value == NULL:
+            return ""
+        message = self._message
+        if message.delimiters.escape in value:
+            value = unescape(value, message.delimiters, message.codec)
+        text = value.strip()
         return text if text.isprintable() else text.translate(_CONTROLS)
 
     def _value(self, component: int, sub: int) -> str:
-        components = self._split()
+        components = self._components or self._split()
         if component > len(components):
             return ""
         value = components[component - 1]
         separator = self._message.delimiters.subcomponent
-        if not separator or separator not in value:
+        if separator not in value or not separator:
             return value if sub == 1 else ""
         parts = value.split(separator)
         return parts[sub - 1] if sub <= len(parts) else ""
@@ -64,31 +69,44 @@ class Field:
 class Segment:
     """One segment; field numbers are HL7's, also in MSH."""
 
-    __slots__ = ("_fields", "_message", "_raw", "name")
+    __slots__ = ("_fields", "_message", "_raw", "_read", "name")
 
     def __init__(self, raw: str, message: "Message") -> None:
         self.name = raw[:3]
         self._raw = raw
         self._message = message
         self._fields: list[str] | None = None
+        self._read: dict[int, list[Field]] = {}
 
     def raw(self, number: int) -> str:
         """The field as it stands, repetitions and all."""
-        if self._fields is None:
-            separator = self._message.delimiters.field
-            self._fields = self._raw.split(separator)
-            if self.name == "MSH":
-                self._fields.insert(1, separator)
-        return self._fields[number] if number < len(self._fields) else ""
+        fields = self._fields or self._split()
+        return fields[number] if number < len(fields) else ""
 
-    def repetitions(self, number: int) -> list[Field]:
+    def repetitions(self, number: int) -> Sequence[Field]:
         """The repetitions that say something; an explicit null is none."""
-        raw = self.raw(number)
-        if not raw or raw == NULL:
+        fields = self._fields or self._split()
+        if number >= len(fields) or not fields[number]:
+            return ()
+        found = self._read.get(number)
+        if found is None:
+            found = self._read[number] = self._repetitions(fields[number])
+        return found
+
+    def _split(self) -> list[str]:
+        separator = self._message.delimiters.field
+        self._fields = self._raw.split(separator)
+        if self.name == "MSH":
+            self._fields.insert(1, separator)
+        return self._fields
+
+    def _repetitions(self, raw: str) -> list[Field]:
+        if raw == NULL:
             return []
         separator = self._message.delimiters.repetition
-        parts = raw.split(separator) if separator and separator in raw else (raw,)
-        return [Field(part, self._message) for part in parts if part and part != NULL]
+        if not separator or separator not in raw:
+            return [Field(raw, self._message)]
+        return [Field(part, self._message) for part in raw.split(separator) if part and part != NULL]
 
     def first(self, number: int) -> Field | None:
         found = self.repetitions(number)
@@ -96,8 +114,8 @@ class Segment:
 
     def text(self, number: int, component: int = 1, sub: int = 1) -> str:
         """A value of the first repetition as plain text, "" when absent."""
-        found = self.first(number)
-        return found.text(component, sub) if found is not None else ""
+        found = self.repetitions(number)
+        return found[0].text(component, sub) if found else ""
 
 
 class Message:

@@ -18,6 +18,7 @@ RECEIVED = Counter("exchange_received", "Messages stored, by door and answer", (
 REPEATED = Counter("exchange_repeated", "Messages that were there already", ("door",))
 
 _AT_ONCE, _BYTES = 512, 16 * 1024 * 1024  # of one transaction
+_LARGE, _RECENT = 8, 0.1  # messages, seconds: when the receiver is pressed
 _LAST_ROUND = 3.0  # seconds for what waits when the process stops
 _PATIENCE = 30.0  # seconds the database may be away before senders are told nothing and must send again
 _AWAY = (
@@ -60,11 +61,13 @@ class Receiver:
         self._some = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ending = False
+        self._last_large = float("-inf")
 
     @property
-    def backlog(self) -> int:
-        """Messages that wait to be stored."""
-        return len(self._waiting)
+    def pressed(self) -> bool:
+        """Much comes in just now: whoever can wait should, so that acknowledgements do not."""
+        recent = asyncio.get_running_loop().time() - self._last_large < _RECENT
+        return recent or len(self._waiting) >= _LARGE
 
     def give(self, message: Incoming, answer: Answer) -> None:
         """Takes a message; `answer` is called once, in order."""
@@ -110,6 +113,8 @@ class Receiver:
             try:
                 if batch:
                     kept = await self._store(batch)
+                    if len(batch) >= _LARGE:
+                        self._last_large = asyncio.get_running_loop().time()
             finally:
                 for waiting, one in zip(batch, kept, strict=True):
                     _tell(waiting, one)

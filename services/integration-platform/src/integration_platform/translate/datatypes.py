@@ -1,7 +1,8 @@
 """HL7 v2 data types as FHIR data types: CX, XPN, XAD, XTN, CWE, XCN, EI (HL7 v2-to-FHIR data type maps)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from integration_platform.hl7v2.message import Field, Segment
@@ -12,15 +13,23 @@ from integration_platform.translate.persons import Identifier, birth_number, per
 from integration_platform.translate.times import Clock
 
 _HSA_AUTHORITIES = frozenset({"HSA", "HSA-ID", "HSAID", "INERA", HSA.upper()})
+_SAY_SOMETHING = frozenset({bool, int, Decimal})
 _V2_TABLE = re.compile(r"HL7(?:\d{4})")
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads fields of one message: who sent it decides what its local names mean, MSH-7 what its times mean."""
+    """Reads fields of one message: who sent it decides what its local names mean, MSH-7 what its times mean.
+
+    Concepts and people are read once per message, since a laboratory repeats them in every OBX: what these methods
+    return is shared, and not to be changed.
+    """
 
     origin: Origin
     clock: Clock
+    _concepts: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    _systems: dict[str, str] = field(default_factory=dict)
+    _people: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 
     def identifier(self, cx: Field) -> dict[str, Any] | None:
         """Identifier of a CX. A person's own is canonical; another has a system that belongs to its sender."""
@@ -107,6 +116,11 @@ class Reader:
 
     def concept(self, cwe: Field) -> dict[str, Any] | None:
         """CodeableConcept of a CWE or CE: code and alternate code, with the text as the sender wrote it."""
+        if cwe.raw not in self._concepts:
+            self._concepts[cwe.raw] = self._concept(cwe)
+        return self._concepts[cwe.raw]
+
+    def _concept(self, cwe: Field) -> dict[str, Any] | None:
         codings = [coding for coding in (self.coding(cwe, 1), self.coding(cwe, 4)) if coding is not None]
         if codings and cwe.text(7):
             codings[0]["version"] = cwe.text(7)
@@ -116,15 +130,21 @@ class Reader:
 
     def coding(self, cwe: Field, at: int) -> dict[str, Any] | None:
         """The coding whose code is component `at`; its name and system follow it."""
-        code, display, system = cwe.text(at), cwe.text(at + 1), cwe.text(at + 2)
+        code = cwe.text(at)
         if not code:
             return None
+        display, system = cwe.text(at + 1), cwe.text(at + 2)
         return compact(system=self.code_system(system), code=" ".join(code.split()), display=display)
 
     def code_system(self, name: str) -> str | None:
         """The FHIR system of an HL7 table 0396 name, an OID or a URI; a local name belongs to its sender."""
         if not name:
             return None
+        if name not in self._systems:
+            self._systems[name] = self._code_system(name)
+        return self._systems[name]
+
+    def _code_system(self, name: str) -> str:
         if _V2_TABLE.fullmatch(name):
             return f"{codes.V2}{name[3:]}"
         known = codes.CODE_SYSTEMS.get(name.upper()) or system_of(name)
@@ -135,6 +155,11 @@ class Reader:
 
     def practitioner(self, xcn: Field) -> dict[str, Any] | None:
         """A reference that says who, without making a Practitioner of it: register data come from their register."""
+        if xcn.raw not in self._people:
+            self._people[xcn.raw] = self._practitioner(xcn)
+        return self._people[xcn.raw]
+
+    def _practitioner(self, xcn: Field) -> dict[str, Any] | None:
         name = " ".join(part for part in (xcn.text(3), xcn.text(2)) if part)
         identifier = None
         if xcn.text(1):
@@ -161,5 +186,5 @@ def _hsa_id(value: str) -> bool:
 
 
 def compact(**elements: Any) -> dict[str, Any]:
-    """Without what is empty: FHIR has no empty elements."""
-    return {name: value for name, value in elements.items() if value not in (None, "", [], {})}
+    """Without what is empty: FHIR has no empty elements. Nought and false say something and stay."""
+    return {name: value for name, value in elements.items() if value or value.__class__ in _SAY_SOMETHING}

@@ -62,8 +62,7 @@ def _merge(reader: Reader, message: Message) -> Translation:
     retired = tuple(key for key in patient.keys_of(reader, cxs) if key not in survivor)
     entries: list[Put | Merge] = [Put(who)]
     if retired:
-        gone = f"Patient/{patient.patient_id(reader, cxs)}"
-        entries.append(Merge(survivor, retired, f"Patient/{who['id']}", gone))
+        entries.append(Merge(survivor, retired, who["id"], patient.patient_id(reader, cxs)))
     return Translation(survivor[0], [*entries])
 
 

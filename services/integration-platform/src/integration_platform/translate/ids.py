@@ -1,12 +1,13 @@
 """Ids and systems that are the same each time the same thing is sent (D1)."""
 
+import hashlib
 import re
 import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import quote
 
-_NAMESPACE = uuid.UUID("6f1c0c5e-6a0e-5b52-9b1c-3f0a7d2c8e41")  # ours, for ever
+_NAMESPACE = uuid.UUID("6f1c0c5e-6a0e-5b52-9b1c-3f0a7d2c8e41").bytes  # ours, for ever
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
 
 HSA = "urn:oid:1.2.752.29.4.19"
@@ -24,7 +25,12 @@ _OIDS: Mapping[str, str] = MappingProxyType(
 
 def resource_id(source: str, kind: str, source_id: str) -> str:
     """UUIDv5 of source, resource type and the source's own id: the same message gives the same ids."""
-    return str(uuid.uuid5(_NAMESPACE, "\x1f".join((source, kind, source_id))))
+    said = "\x1f".join((source, kind, source_id)).encode()
+    raw = bytearray(hashlib.sha1(_NAMESPACE + said, usedforsecurity=False).digest()[:16])
+    raw[6] = raw[6] & 0x0F | 0x50  # version 5
+    raw[8] = raw[8] & 0x3F | 0x80  # variant of RFC 9562
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def reference(source: str, kind: str, source_id: str) -> dict[str, str]:

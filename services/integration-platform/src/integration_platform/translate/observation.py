@@ -21,6 +21,7 @@ def translate(
     kind = obx.text(2).upper()
     unit = unit_of(reader, obx)
     code = obx.first(3)
+    value = _values(reader, kind, obx, unit)
     found: Resource = {
         "resourceType": "Observation",
         "id": resource_id(reader.origin.source, "Observation", source_id),
@@ -31,7 +32,7 @@ def translate(
         **about,
         **_effective(reader, obx, about),
         "performer": _performers(reader, obx),
-        **_values(reader, kind, obx, unit),
+        **value,
         "interpretation": _interpretations(reader, obx),
         "note": note_of(notes),
         "bodySite": _concept(reader, obx, 20),
@@ -39,7 +40,7 @@ def translate(
         "device": _device(reader, obx),
         "referenceRange": [reference_range(obx.first(7).whole(), unit)] if obx.first(7) else [],  # type: ignore[union-attr]
     }
-    if not any(name.startswith("value") or name == "component" for name in found):
+    if not value:
         found["dataAbsentReason"] = _absent(status)
     return compact(**found)
 

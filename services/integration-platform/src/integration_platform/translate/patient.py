@@ -60,7 +60,7 @@ def translate(reader: Reader, message: Message) -> Resource:
         "extension": _extensions(reader, pid),
         "identifier": identifiers(reader, pid, 3, 2, 4) + _national(reader, pid),
         "active": True,
-        "name": [name for name in map(reader.name, pid.repetitions(5) + pid.repetitions(9)) if name],
+        "name": [name for name in map(reader.name, (*pid.repetitions(5), *pid.repetitions(9))) if name],
         "telecom": _telecoms(reader, pid),
         "gender": codes.GENDER.get(pid.text(8).upper()) if pid.text(8) else None,
         "birthDate": reader.clock.date(born),
@@ -145,7 +145,7 @@ def _contact(reader: Reader, nk1: Segment) -> dict[str, Any]:
     names, addresses = nk1.repetitions(2), nk1.repetitions(4)
     found = compact(
         name=reader.name(names[0]) if names else None,
-        telecom=[one for one in (reader.telecom(xtn) for xtn in nk1.repetitions(5) + nk1.repetitions(6)) if one],
+        telecom=[one for one in (reader.telecom(xtn) for xtn in (*nk1.repetitions(5), *nk1.repetitions(6))) if one],
         address=reader.address(addresses[0]) if addresses else None,
     )
     concept = reader.concept(relation) if relation is not None else None

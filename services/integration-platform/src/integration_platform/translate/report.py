@@ -51,6 +51,7 @@ def translate(reader: Reader, order: Order, nth: int, subject: dict[str, Any], e
         raise NoSuchOrder(at="OBR-25")
     source_id = _source_id(reader, order, nth)
     about = _about(reader, order, subject, encounter)
+    shared = about | _specimen(reader, order)
     results: list[Resource] = []
     documents: list[dict[str, Any]] = []
     seen: Counter[tuple[str, str]] = Counter()
@@ -62,7 +63,7 @@ def translate(reader: Reader, order: Order, nth: int, subject: dict[str, Any], e
         key = (obx.text(3) or obx.text(3, 2) or obx.text(3, 4), obx.text(4))
         seen[key] += 1
         own = obx.text(21) or "|".join((source_id, *key, str(seen[key])))
-        results.append(observation.translate(reader, obx, notes, source_id=own, about=about | _specimen(reader, order)))
+        results.append(observation.translate(reader, obx, notes, source_id=own, about=shared))
     report = _report(reader, order, source_id, about, results)
     report["presentedForm"] = documents
     return [compact(**report), *results]

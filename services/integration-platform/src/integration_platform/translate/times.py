@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -43,6 +44,9 @@ class Clock:
 
     def date_time(self, written: str) -> str | None:
         """FHIR dateTime: year, month, day, or an instant with seconds and offset. None when it is no time."""
+        return _date_time(self, written) if written else None
+
+    def _date_time(self, written: str) -> str | None:
         parts = _DTM.fullmatch(written)
         if parts is None:
             return None
@@ -62,6 +66,12 @@ class Clock:
         """FHIR date: the day as written, whatever the zone; None when it is no date."""
         parts = _DTM.fullmatch(written)
         return _date(parts) if parts is not None else None
+
+
+@lru_cache(maxsize=4096)
+def _date_time(clock: Clock, written: str) -> str | None:
+    """The same few times stand in every segment of a message."""
+    return clock._date_time(written)
 
 
 def time_of_day(written: str) -> str | None:

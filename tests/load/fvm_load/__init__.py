@@ -1,0 +1,1 @@
+"""The load suite: what `fvm bench` does."""

@@ -1,0 +1,79 @@
+"""What every path of a run is given: whom to measure, with which tokens, and how to watch."""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fvm_load.ledger import Ledger
+from fvm_load.processes import Watch
+from fvm_load.rows import Row
+from fvm_load.target import Target
+from fvm_load.tokens import Tokens
+
+_CALM = 0.25  # cores that a region at rest may use in all
+_LOOK = 0.5  # seconds
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run. `tell` says what goes on."""
+
+    target: Target
+    options: argparse.Namespace
+    tokens: Tokens
+    ledger: Ledger
+    watch: Watch
+    tell: Callable[[str], None]
+    rows: list[Row] = field(default_factory=list)
+
+    def seconds(self, most: float) -> float:
+        """How long a figure is measured that deserves `most` seconds."""
+        return (
+            min(most, self.options.seconds, 1.0 if self.options.quick and most <= 5 else 3.0)
+            if self.options.quick
+            else min(most, self.options.seconds)
+        )
+
+    async def settle(self, patience: float = 90.0) -> bool:
+        """Waits until the region rests: little CPU used and nothing on its way. False when it does not in time."""
+        until = time.monotonic() + (patience / 4 if self.options.quick else patience)
+        told = False
+        while time.monotonic() < until:
+            before = self.watch.now()
+            await asyncio.sleep(_LOOK)
+            used = self.watch.since(before)
+            busy = sum(seconds for name, seconds in used.items() if name != "generator") / _LOOK
+            if busy < _CALM and not await self.ledger.waiting():
+                return True
+            if not told:
+                self.tell("waiting until the region has caught up")
+                told = True
+        return False
+
+
+@dataclass(slots=True)
+class Meter:
+    """CPU and log between two moments."""
+
+    bench: Bench
+    service: str  # whose log is looked at
+    _cpu: dict[int | str, tuple[str, float]] = field(default_factory=dict)
+    _log: int | None = None
+
+    async def start(self) -> None:
+        self._log = await self.bench.ledger.logged(self.service)
+        self._cpu = self.bench.watch.now()
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds by process since the start."""
+        return self.bench.watch.since(self._cpu)
+
+    async def log(self, requests: int) -> str:
+        """`on` when at least nine of ten requests left a row, `off` when none did, `?` where the log cannot be seen."""
+        now = await self.bench.ledger.logged(self.service)
+        if now is None or self._log is None:
+            return "?"
+        grown = now - self._log
+        return "off" if grown == 0 else "on" if grown >= 0.9 * requests else f"on ({grown / requests:.0%})"

@@ -1,0 +1,108 @@
+"""What /proc tells about the region's processes: CPU seconds, memory, who listens where (proc(5))."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+Pids = Callable[[], Sequence[int]]
+
+
+class Watch:
+    """The CPU seconds of named groups of processes, and of the load generator (this process and its children)."""
+
+    def __init__(self, groups: Mapping[str, Pids]) -> None:
+        self._groups = groups
+
+    def now(self) -> dict[int | str, tuple[str, float]]:
+        """By pid: its group and the CPU seconds it has used so far."""
+        found: dict[int | str, tuple[str, float]] = {}
+        for name, pids in self._groups.items():
+            for pid in pids():
+                found[pid] = (name, cpu_seconds(pid))
+        own = os.times()
+        found["generator"] = ("generator", own.user + own.system + own.children_user + own.children_system)
+        return found
+
+    def since(self, before: Mapping[int | str, tuple[str, float]]) -> dict[str, float]:
+        """CPU seconds of each group since `before`; a process begun meanwhile counts whole."""
+        used: dict[str, float] = {}
+        for pid, (name, seconds) in self.now().items():
+            used[name] = used.get(name, 0.0) + max(0.0, seconds - before.get(pid, (name, 0.0))[1])
+        return used
+
+    def memory(self) -> dict[str, float]:
+        """Proportional set size of each group in MB (10^6 bytes)."""
+        return {name: sum(map(pss, pids())) * 1024 / 1e6 for name, pids in self._groups.items()}
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of all its threads; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) * _TICK
+
+
+def pss(pid: int) -> int:
+    """kB; 0 where it is gone or another user's."""
+    try:
+        for text in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if text.startswith("Pss:"):
+                return int(text.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def with_children(root: int, keep: Callable[[int], bool] = lambda _: True) -> list[int]:
+    """The process and its descendants that `keep` wants."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        children.setdefault(parent, []).append(int(folder.name))
+    found, ahead = [], [root]
+    while ahead:
+        pid = ahead.pop()
+        found.append(pid)
+        ahead += children.get(pid, [])
+    return [pid for pid in found if keep(pid)]
+
+
+def title(pid: int) -> str:
+    """What `ps` shows of it; PostgreSQL writes the database's name there."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def listener(port: int) -> int | None:
+    """The process that listens on this TCP port of the machine, where we may see it."""
+    inodes = _listening(port)
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            links = [os.readlink(entry) for entry in (folder / "fd").iterdir()]
+        except OSError:
+            continue
+        if any(link in inodes for link in links):
+            return int(folder.name)
+    return None
+
+
+def _listening(port: int) -> set[str]:
+    found = set()
+    for file in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(file).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for fields in map(str.split, lines):
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(f"socket:[{fields[9]}]")
+    return found

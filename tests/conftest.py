@@ -189,7 +189,7 @@ def until() -> Callable[..., Awaitable[Any]]:
         while True:
             try:
                 return await check()
-            except AssertionError as wrong:
+            except (AssertionError, ValueError) as wrong:  # ValueError: `[one] = found` where there is none, or two
                 if time.monotonic() > end:
                     raise AssertionError(f"still so after {seconds:.0f} s: {wrong}") from wrong
             await asyncio.sleep(pause)

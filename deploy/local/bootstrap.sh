@@ -94,7 +94,7 @@ progress() {
             else if (n % 25 == 0) printf "          %3d of %d\n", n, total
             fflush()
         }
-        /^Installing collected/ { if (terminal) printf "\r"; printf "          unpacking\033[K\n"; fflush() }'
+        /^Installing collected/ { if (terminal) printf "\r"; printf "          unpacking                \n"; fflush() }'
 }
 house() {
     local print package arguments=()

@@ -12,7 +12,6 @@ from integration_platform.testing import a_message, an_adt, an_oru
 
 Look = Callable[..., Awaitable[list[dict[str, Any]]]]
 Until = Callable[..., Awaitable[Any]]
-VISIT = "PV1|1|{kind}|MED1^12^2^NUS|||||||||||||||||{number}^^^VIS^VN{empty}|20260301081500{end}"
 
 
 def msa(reply: str) -> tuple[str, str]:
@@ -32,7 +31,8 @@ def pid(number: str, family: str = "Provsson", given: str = "Prov") -> str:
 
 
 def pv1(number: str, *, kind: str = "I", end: str = "") -> str:
-    return VISIT.format(kind=kind, number=number, empty="|" * 25, end=end and f"|{end}")
+    """Class, place, visit number (PV1-19), beginning (PV1-44) and end."""
+    return "|".join(["PV1", "1", kind, "MED1^12^2^NUS", *[""] * 15, f"{number}^^^VIS^VN", *[""] * 24, "20260301081500", end])
 
 
 async def of_number(look: Look, number: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ async def test_a_lab_answer_becomes_a_report_with_its_observation_and_a_correcti
     async def arrived(value: str, status: str) -> dict[str, Any]:
         patient = await of_number(look, number)
         [report] = await look(f"DiagnosticReport?patient={patient['id']}")
-        [result] = await look(f"Observation?patient={patient['id']}&code=http://npu-terminology.org|NPU03568")
+        [result] = await look(f"Observation?patient={patient['id']}&code=urn:oid:1.2.752.108.1|NPU03568")
         assert report["result"] == [{"reference": f"Observation/{result['id']}"}]
         assert (str(result["valueQuantity"]["value"]), result["status"]) == (value, status)
         return result
@@ -164,11 +164,13 @@ async def since(bench: httpx2.AsyncClient, before: int) -> list[dict[str, Any]]:
     ids=["no MSH", "empty", "no start block", "not text"],
 )
 async def test_a_broken_frame_is_answered_ar_kept_and_shown(region: Any, bench: httpx2.AsyncClient, raw: bytes) -> None:
-    before = await newest(bench)
     async with await region.wire() as wire:
         wire.writer.write(raw)
-        assert msa(await wire.hear())[0] == "AR"
-    [kept] = await since(bench, before)
+        reply = await wire.hear()
+    assert msa(reply)[0] == "AR"
+    receipt = reply.split("|")[9].removeprefix("FVM")  # our control id is the number under which it is kept
+    kept = (await bench.get(f"/exchange/messages/{receipt}")).json()
+    assert (kept["state"], kept["door"]) == ("parked", "mllp")
     assert kept["code"] in ("exchange/broken-frame", "exchange/not-hl7")
 
 

@@ -183,3 +183,9 @@ async def _emptied(exchange: Exchange) -> None:
     await truncate(exchange.db)
     await exchange.parts.register.stop()
     await exchange.parts.register.start()
+
+
+@pytest.fixture(scope="session")
+def opening() -> Any:
+    """`async with opening(url, mode)`: an Exchange of one's own."""
+    return an_exchange

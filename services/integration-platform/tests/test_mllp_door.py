@@ -1,14 +1,17 @@
 """Messages at the MLLP door are stored before they are answered, answered rightly, and never lost."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from integration_platform.hl7v2.mllp import wrap
 from integration_platform.receiving.model import opened
 from integration_platform.testing import a_message, a_pid, an_adt, an_oru
+from kit.testing import fresh_database
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "data" / "hl7v2"
 
@@ -189,6 +192,42 @@ async def test_nul_bytes_and_long_names_do_not_stop_the_store(exchange: Any) -> 
     assert answer(await exchange.send(raw))[0] == "AA"
     [kept] = await exchange.messages()
     assert len(kept["source"]) == 200
+
+
+async def test_a_database_that_goes_away_loses_nothing_and_nothing_is_answered_before_it_is_stored(
+    exchange: Any,
+) -> None:
+    sender = await exchange.connect()
+    answers = asyncio.create_task(sender.exchange(*(an_oru(f"L{nth}") for nth in range(2000))))
+    for _ in range(3):
+        await asyncio.sleep(0.05)
+        with suppress(asyncpg.PostgresError):
+            await exchange.db.pool.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+            )
+    replies = await answers
+    await sender.close()
+
+    assert [answer(reply) for reply in replies] == [("AA", f"L{nth}") for nth in range(2000)]
+    assert await exchange.db.pool.fetchval("select count(*) from message") == 2000
+
+
+async def test_a_door_that_closes_answers_what_it_has_taken(postgres_url: str, opening: Any) -> None:
+    async with fresh_database(postgres_url, "integration_platform") as url:
+        async with opening(url, "demo") as exchange:
+            sender = await exchange.connect()
+            for nth in range(400):
+                sender.write(wrap(an_oru(f"L{nth}").encode()))
+            first = await sender.reply()
+        replies = [first]
+        with suppress(ConnectionError):
+            while True:
+                replies.append(await sender.reply())
+        await sender.close()
+        connection = await asyncpg.connect(url)
+        stored = {row["control_id"] for row in await connection.fetch("select control_id from message")}
+        await connection.close()
+    assert {answer(reply)[1] for reply in replies} == stored
 
 
 async def test_an_unregistered_sender_is_refused_in_production_kept_and_replayed_once_registered(

@@ -87,8 +87,8 @@ async def system(app: object, issuer: TestIssuer) -> AsyncIterator[httpx2.AsyncC
 class Ward:
     """Makes resources through the door, as the all-seeing system client unless told otherwise."""
 
-    def __init__(self, app: object, issuer: TestIssuer, bench: httpx2.AsyncClient) -> None:
-        self.app, self.issuer, self.bench = app, issuer, bench
+    def __init__(self, app: object, issuer: TestIssuer, bench: httpx2.AsyncClient, engine: Engine) -> None:
+        self.app, self.issuer, self.bench, self.engine = app, issuer, bench, engine
 
     def client(self, kind: str, **token: Any) -> httpx2.AsyncClient:
         """A client with a token of its own; `async with` it."""
@@ -108,8 +108,11 @@ class Ward:
     async def patient(self, **more: Any) -> str:
         return await self.add({"resourceType": "Patient", **more})
 
-    async def observation(self, patient: str | None, by: httpx2.AsyncClient | None = None, **more: Any) -> str:
-        return await self.add(an_observation(patient, **more), by, **({"fvm-patient": patient} if by and patient else {}))
+    async def observation(
+        self, patient: str | None, loinc: str = "718-7", by: httpx2.AsyncClient | None = None, **more: Any
+    ) -> str:
+        context = {"fvm-patient": patient} if by and patient else {}
+        return await self.add({k: v for k, v in an_observation(patient, loinc, **more).items() if v is not None}, by, **context)
 
     async def ids(self, search: str, by: httpx2.AsyncClient | None = None) -> list[str]:
         """The ids of the matches of a search, in order; it must succeed."""
@@ -118,11 +121,11 @@ class Ward:
         return [e["resource"]["id"] for e in answer.json().get("entry", []) if e["search"]["mode"] == "match"]
 
 
-def an_observation(patient: str | None, code: str = "718-7", **more: Any) -> dict[str, Any]:
+def an_observation(patient: str | None, loinc: str = "718-7", **more: Any) -> dict[str, Any]:
     found: dict[str, Any] = {
         "resourceType": "Observation",
         "status": "final",
-        "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+        "code": {"coding": [{"system": "http://loinc.org", "code": loinc}]},
         "effectiveDateTime": "2026-03-01T08:00:00+01:00",
     }
     if patient is not None:
@@ -131,8 +134,8 @@ def an_observation(patient: str | None, code: str = "718-7", **more: Any) -> dic
 
 
 @pytest.fixture
-def ward(app: object, issuer: TestIssuer, bench: httpx2.AsyncClient) -> Ward:
-    return Ward(app, issuer, bench)
+def ward(app: object, issuer: TestIssuer, bench: httpx2.AsyncClient, engine: Engine) -> Ward:
+    return Ward(app, issuer, bench, engine)
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ async def test_has_finds_what_is_referred_to(ward: Any) -> None:
 async def test_includes_bring_what_is_referred_to_and_what_refers(ward: Any, bench: httpx2.AsyncClient) -> None:
     patient = await ward.patient()
     practitioner = await ward.add({"resourceType": "Practitioner"})
-    organization = await ward.add({"resourceType": "Organization"})
+    organization = await ward.add({"resourceType": "Organization", "name": "O"})
     performer = [ref("Practitioner", practitioner), ref("Organization", organization)]
     a = await ward.observation(patient, performer=performer)
     b = await ward.observation(patient)

@@ -83,10 +83,10 @@ async def test_combo_code_finds_the_code_and_the_codes_of_components(ward: Any) 
     ("search", "found"),
     [
         ("2026-03-01", "b"), ("eq2026-03", "ab"), ("2026", "abc"), ("ne2026-03-01", "acdef"),
-        ("gt2026-03-01", "cef"), ("ge2026-03-01", "bcef"), ("lt2026-03-01", "adf"), ("le2026-03-01", "abdf"),
-        ("sa2026-03", "c"), ("eb2026-03", "d"), ("ge2026-03-01T07:00:00Z", "bcef"), ("gt2026-03-01T08:00:00+01:00", "cef"),
+        ("gt2026-03-01", "acef"), ("ge2026-03-01", "abcef"), ("lt2026-03-01", "df"), ("le2026-03-01", "bdf"),
+        ("sa2026-03", "c"), ("eb2026-03", "d"), ("ge2026-03-01T07:00:00Z", "abcef"), ("gt2026-03-01T08:00:00+01:00", "acef"),
         ("2026-03-01T08:00:00+01:00", "b"), ("2026-03-01T07:00Z", "b"), ("2026-03-01,2027-01-01", "b"),
-        ("ge1900&date=le2100", "abcdef"), ("ge2026-03-01&date=lt2026-04", "bef"), ("ap2026-03-01", None),
+        ("ge1900&date=le2100", "abcdef"), ("ge2026-03-01&date=lt2026-04", "abef"), ("ap2026-03-01", None),
     ],
 )  # fmt: skip
 async def test_dates_are_compared_as_ranges_by_every_prefix(
@@ -147,7 +147,7 @@ async def test_numbers_are_found(ward: Any) -> None:
     patient = await ward.patient()
     body = {"resourceType": "RiskAssessment", "status": "final", "subject": {"reference": f"Patient/{patient}"}}
     a = await ward.add({**body, "prediction": [{"probabilityDecimal": 0.25}]})
-    for value, hit in (("0.25", True), ("0.3", False), ("gt0.2", True), ("lt0.25", False), ("le0.25", True), ("0.2", False)):
+    for value, hit in (("0.25", True), ("0.4", False), ("gt0.2", True), ("lt0.25", False), ("le0.25", True), ("0.2", False)):
         assert await ward.ids(f"/RiskAssessment?patient={patient}&probability={value}") == ([a] if hit else []), value
 
 

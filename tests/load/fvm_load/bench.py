@@ -29,12 +29,12 @@ class Bench:
     rows: list[Row] = field(default_factory=list)
 
     def seconds(self, most: float) -> float:
-        """How long a figure is measured that deserves `most` seconds."""
-        return (
-            min(most, self.options.seconds, 1.0 if self.options.quick and most <= 5 else 3.0)
-            if self.options.quick
-            else min(most, self.options.seconds)
-        )
+        """How long a figure is measured: `most`, the option's limit, and for a probe 3 s at most."""
+        return min(most, self.options.seconds, 3.0 if self.options.quick else most)
+
+    def short(self) -> float:
+        """The same for figures that come in long rows."""
+        return 1.0 if self.options.quick else self.seconds(5.0)
 
     async def settle(self, patience: float = 90.0) -> bool:
         """Waits until the region rests: little CPU used and nothing on its way. False when it does not in time."""

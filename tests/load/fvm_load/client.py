@@ -55,7 +55,7 @@ class Base:
         below: str,
         token: str = "",
         body: bytes | None = None,
-        headers: Mapping[str, str] = {},  # noqa: B006 - never changed
+        headers: Mapping[str, str] = {},
     ) -> bytes:
         """A request as bytes; `below` begins with / or ? (or is empty: the base itself)."""
         lines = [f"{method} {self.path + below or '/'} HTTP/1.1", f"Host: {self.host}:{self.port}"]

@@ -12,20 +12,25 @@ from fvm_load.client import Base
 from fvm_load.target import data_folder
 
 
+class _Request(msgspec.Struct):
+    url: str
+
+
 class _Outcome(msgspec.Struct):
     status: str = ""
     location: str = ""
 
 
 class _Entry(msgspec.Struct):
+    request: _Request | None = None
     response: _Outcome | None = None
 
 
-class _Answered(msgspec.Struct):
+class _Bundle(msgspec.Struct):
     entry: list[_Entry] = []
 
 
-_answer = msgspec.json.Decoder(_Answered)
+_bundle = msgspec.json.Decoder(_Bundle)
 
 
 @cache
@@ -45,10 +50,17 @@ def bundles() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     return batches, tuple(raw for _, raw in read if b'"batch"' not in raw[:2_000])
 
 
+@cache
+def types() -> tuple[str, ...]:
+    """The resource types that the patients' bundles post."""
+    entries = (entry for bundle in bundles()[1] for entry in _bundle.decode(bundle).entry)
+    return tuple(sorted({entry.request.url for entry in entries if entry.request is not None}))
+
+
 def created(body: bytes) -> Counter[str]:
     """From the answer to a bundle: how many new resources of each type it made."""
     counted: Counter[str] = Counter()
-    for entry in _answer.decode(body).entry:
+    for entry in _bundle.decode(body).entry:
         if entry.response is not None and entry.response.status.startswith("201"):
             counted[type_of(entry.response.location)] += 1
     return counted

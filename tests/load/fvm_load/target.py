@@ -14,7 +14,6 @@ from fvm.places import Places, checkout
 from fvm.services import SERVICES
 from fvm.settings import from_environment
 from fvm.trouble import Trouble
-
 from fvm_load.processes import Pids, listener, title, with_children
 
 _ADDRESSES = ("vis", "region", "gateway", "application", "mllp")

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 
@@ -42,9 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; every failure a person can act on is one sentence on standard error."""
     chosen = parser().parse_args(arguments)
     try:
-        return int(chosen.run(chosen))
+        status = int(chosen.run(chosen))
+        sys.stdout.flush()
+        return status
     except BrokenPipeError:  # `fvm logs | head`
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be written has no reader
         return 0
     except Trouble as trouble:
         show.trouble(trouble.sentence)

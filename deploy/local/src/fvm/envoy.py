@@ -16,7 +16,10 @@ def prepare(settings: Settings, ports: Mapping[str, int], folder: Path) -> Part:
     """Writes the configuration into `folder` and says how to start Envoy on it."""
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "envoy.yaml"
-    chosen = _settings(settings, ports)
+    try:
+        chosen = _settings(settings, ports)
+    except ValueError as wrong:  # pydantic's list of what is wrong, by name
+        raise Trouble(f"The gateway's settings are wrong: {wrong}", 2) from wrong
     configuration.write_text(render(chosen))
     return Part("envoy", tuple(envoy.command(chosen, configuration)), patience=5.0)
 

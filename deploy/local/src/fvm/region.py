@@ -50,6 +50,7 @@ class Region:
         """Where everything is, for people."""
         public, at = self.settings.public_url, self.memory.ports
         return {
+            "mode": self.settings.mode,
             "portal": f"{public}/portal",
             "region's record (FHIR)": f"{public}/fhir",
             "VIS (FHIR)": f"{public}/vis/fhir",

@@ -31,6 +31,7 @@ _LOCK = 0x6578630001  # advisory lock of this database: Exchange, translator
 _AT_ONCE = 64  # messages of one transaction
 _BREATH = 4  # messages between two looks at the event loop: acknowledgements go first
 _POLL, _SLOWEST, _STAND_BY = 0.02, 0.5, 1.0  # seconds
+_LARGE = 32 * 1024  # bytes as stored; a larger message is translated beside the event loop
 _YIELD = 0.03  # seconds given to the doors at each look while they are pressed
 
 _TAKE = """
@@ -42,6 +43,8 @@ select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[])"""
 _PARKED = """
 insert into message_parked (id, code, reason, location)
 select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[])"""
+
+Told = tuple[int, uuid.UUID, str, str]  # message, transaction, resources, what was left out
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +62,7 @@ class Settled:
     """What became of some messages, to be written in one go."""
 
     outgoing: list[Outgoing] = field(default_factory=list)
-    told: list[tuple[int, uuid.UUID, str, str]] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
     parked: list[tuple[int, str, str, str | None]] = field(default_factory=list)
 
 
@@ -130,7 +133,10 @@ class Translator:
             if nth % _BREATH == _BREATH - 1:
                 await asyncio.sleep(_YIELD if self._pressed() else 0)
             try:
-                self._tell(row, settled)
+                large = len(row["body"]) > _LARGE
+                told, outgoing = await asyncio.to_thread(self._said, row) if large else self._said(row)
+                settled.told.append(told)
+                settled.outgoing += outgoing
             except Problem as problem:
                 settled.parked.append((row["id"], problem.code, reason_of(problem), problem.at))
             except Exception as error:  # noqa: BLE001 - a fault of ours must not stop everyone else's messages
@@ -139,7 +145,8 @@ class Translator:
                 settled.parked.append((row["id"], fault.code, fault.detail, None))
         return settled
 
-    def _tell(self, row: asyncpg.Record, settled: Settled) -> None:
+    def _said(self, row: asyncpg.Record) -> tuple[Told, list[Outgoing]]:
+        """What one message says, and the events that tell it. Raises a Problem when that cannot be."""
         sender = self._register.by_id.get(row["sender"] or "")
         if sender is None:
             raise UnregisteredSender
@@ -154,8 +161,7 @@ class Translator:
         ]
         if any(len(message.event.data) > LARGEST for message in outgoing):
             raise TooLargeToTell
-        settled.outgoing += outgoing
-        settled.told.append((row["id"], transaction, _resources(translations), _left_out(translations)))
+        return (row["id"], transaction, _resources(translations), _left_out(translations)), outgoing
 
 
 def translated(door: str, raw: bytes, origin: Origin) -> list[Translation]:

@@ -214,7 +214,7 @@ def _date(place: _Place, found: Sequence[DateValue]) -> str:
 
 def _times(values: Values, low: str, high: str, value: DateValue, kind: str) -> str:
     """A resource's time [low, high) against a search time [lo, hi), by prefix (search.html#prefix)."""
-    lo, hi = values.add(value.lo, kind), values.add(value.hi, kind)
+    lo, hi = values.later(value.lo, kind), values.later(value.hi, kind)
     exists = f"{low} > {NO_DATE}"
     match value.prefix:
         case "eq":
@@ -246,21 +246,22 @@ def _instant(micros: int) -> datetime:
 
 
 def _updated(values: Values, alias: str, value: DateValue) -> str:
-    lo, hi = (values.add(_instant(micros), "timestamptz") for micros in (value.lo, value.hi))
+    lo, hi = (values.later(_instant(micros), "timestamptz") for micros in (value.lo, value.hi))
     upd = f"{alias}.upd"
-    forms = {
-        "eq": f"({upd} >= {lo} and {upd} < {hi})",
-        "ne": f"({upd} < {lo} or {upd} >= {hi})",
-        "gt": f"{upd} >= {hi}",
-        "sa": f"{upd} >= {hi}",
-        "lt": f"{upd} < {lo}",
-        "eb": f"{upd} < {lo}",
-        "ge": f"{upd} >= {lo}",
-        "le": f"{upd} < {hi}",
-    }
-    if value.prefix not in forms:
-        raise NotSupported("The prefix 'ap' of _lastUpdated is not supported", at="_lastUpdated")
-    return forms[value.prefix]
+    match value.prefix:
+        case "eq":
+            return f"({upd} >= {lo} and {upd} < {hi})"
+        case "ne":
+            return f"({upd} < {lo} or {upd} >= {hi})"
+        case "gt" | "sa":
+            return f"{upd} >= {hi}"
+        case "lt" | "eb":
+            return f"{upd} < {lo}"
+        case "ge":
+            return f"{upd} >= {lo}"
+        case "le":
+            return f"{upd} < {hi}"
+    raise NotSupported("The prefix 'ap' of _lastUpdated is not supported", at="_lastUpdated")
 
 
 def _number(place: _Place, found: Sequence[NumberValue]) -> str:
@@ -283,7 +284,7 @@ def _quantity(place: _Place, found: Sequence[QuantityValue]) -> str:
 
 def _span(values: Values, value: NumberValue | QuantityValue) -> str:
     """A stored range [lo, hi] against a number with its implicit precision, by prefix."""
-    at = values.add(value.value, "float8")
+    at = values.later(value.value, "float8")
     match value.prefix:
         case "gt":
             return f"hi > {at}"

@@ -78,6 +78,11 @@ class Segment:
         self._fields: list[str] | None = None
         self._read: dict[int, list[Field]] = {}
 
+    @property
+    def fields(self) -> Sequence[str]:
+        """All fields as they stand, by HL7's numbers: for whoever first looks what there is."""
+        return self._fields or self._split()
+
     def raw(self, number: int) -> str:
         """The field as it stands, repetitions and all."""
         fields = self._fields or self._split()

@@ -44,7 +44,8 @@ def _senders() -> None:
 
 def _messages() -> None:
     """What came, as it came. A row never changes but for a sender found later; its fate is in tables of its own,
-    so that the body is written once."""
+    so that the body is written once. No foreign keys on this path: each would lock the row it points at, per message,
+    and nothing it guards can happen (senders and messages are never deleted, fates are written with their message)."""
     op.execute("""
         create table message (
             id bigint generated always as identity primary key,
@@ -53,7 +54,7 @@ def _messages() -> None:
             digest uuid not null,
             changed boolean not null,
             door text not null constraint message_door_check check (door in ('mllp', 'events', 'inbox')),
-            sender text references sender,
+            sender text,
             came_from text,
             source text not null,
             kind text not null,
@@ -69,10 +70,10 @@ def _messages() -> None:
 
 def _fates() -> None:
     """Received (waiting to be translated), translated (told), or parked with a reason."""
-    op.execute("create table message_waiting (id bigint primary key references message)")
+    op.execute("create table message_waiting (id bigint primary key)")
     op.execute("""
         create table message_told (
-            id bigint primary key references message,
+            id bigint primary key,
             at timestamptz not null default now(),
             transaction uuid not null,
             resources text not null,
@@ -80,7 +81,7 @@ def _fates() -> None:
         )""")
     op.execute("""
         create table message_parked (
-            id bigint primary key references message,
+            id bigint primary key,
             at timestamptz not null default now(),
             code text not null,
             reason text not null,

@@ -70,7 +70,8 @@ class _Door:
         self._sender = register.now.at_events(caller.client)
 
     async def single(self, raw: bytes) -> Response:
-        kept, refused = await self._keep(raw)
+        given, refused = await self._checked(raw)
+        kept = await self._receiver.keep(self._incoming(raw, given, refused))
         if refused is not None:
             raise refused
         return _json({"receipt": kept.id, "repeated": kept.again}, 202, {"Location": self._receipt(kept)})
@@ -89,13 +90,11 @@ class _Door:
         except cloudevents.UnreadableEvent as problem:
             await self._receiver.keep(self._incoming(body, cloudevents.Given(), problem))
             raise
-        outcomes = await asyncio.gather(*(self._keep(raw) for raw in events))
-        return _json({"results": [self._result(*outcome) for outcome in outcomes]}, 202)
-
-    async def _keep(self, raw: bytes) -> tuple[Kept, Problem | None]:
-        """Stores one event, refused or not; what was refused when it first came is refused again."""
-        given, refused = await self._checked(raw)
-        return await self._receiver.keep(self._incoming(raw, given, refused)), refused
+        checked = [await self._checked(raw) for raw in events]
+        incoming = [self._incoming(raw, *found) for raw, found in zip(events, checked, strict=True)]
+        kept = await asyncio.gather(*map(self._receiver.keep, incoming))  # stored in the order of the batch
+        results = [self._result(one, refused) for one, (_, refused) in zip(kept, checked, strict=True)]
+        return _json({"results": results}, 202)
 
     async def _checked(self, raw: bytes) -> tuple[cloudevents.Given, Problem | None]:
         given = cloudevents.Given()

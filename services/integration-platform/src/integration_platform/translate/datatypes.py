@@ -27,6 +27,7 @@ class Reader:
 
     origin: Origin
     clock: Clock
+    units: dict[str, dict[str, Any]] = field(default_factory=dict)
     _concepts: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     _systems: dict[str, str] = field(default_factory=dict)
     _people: dict[str, dict[str, Any] | None] = field(default_factory=dict)
@@ -48,12 +49,10 @@ class Reader:
     def person(self, cx: Field) -> Identifier | None:
         """The person identifier that a CX is, by its assigning authority, else its type; None when it is another."""
         authorities = tuple(name for name in (cx.text(4, 2), cx.text(4, 1), cx.text(5)) if name)
-        today = self.origin.received_at.date()
-        found = person_identifier(authorities, cx.text(1), today)
+        found = person_identifier(authorities, cx.text(1))
         if found is None and not cx.has(4) and cx.text(5) in ("", "NI", "SS"):
             # twelve digits (or with a hyphen), a real date, a right check digit, and no other issuer: it is one
-            bare = cx.text(1)
-            found = birth_number(bare, today) if len(bare) >= 11 else None
+            found = birth_number(cx.text(1))
         return found
 
     def key(self, cx: Field) -> Identifier:

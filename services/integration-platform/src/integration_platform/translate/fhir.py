@@ -47,7 +47,7 @@ def translate(data: bytes, origin: Origin) -> list[Translation]:
     names = _Names(origin, items)
     entries = [names.entry(item) for item in items]
     _valid([entry.resource for entry in entries if isinstance(entry, Put)])
-    return _by_person(entries, names.stubs, origin)
+    return _by_person(entries, names.stubs)
 
 
 def types_of(translations: list[Translation]) -> set[str]:
@@ -198,7 +198,7 @@ class _Names:
         system, value = identifier.get("system"), identifier.get("value")
         if not isinstance(system, str) or not isinstance(value, str):
             return None
-        return person_identifier((system,), value, self._origin.received_at.date())
+        return person_identifier((system,), value)
 
     def _stub(self, person: Identifier) -> str:
         """A Patient with nothing but its identifier: enough for the region to know who it is."""
@@ -220,7 +220,7 @@ def _valid(resources: list[Resource]) -> None:
         raise NotFHIR(f"{first.at or 'The resource'} is not valid FHIR R4", at=first.at, issues=tuple(issues[:100]))
 
 
-def _by_person(entries: list[Put | Delete], stubs: dict[str, Put], origin: Origin) -> list[Translation]:
+def _by_person(entries: list[Put | Delete], stubs: dict[str, Put]) -> list[Translation]:
     """Groups what is about the same Patient; its own resource (or stub) comes first."""
     groups: dict[str, list[Put | Delete]] = {}
     for entry in entries:
@@ -230,7 +230,7 @@ def _by_person(entries: list[Put | Delete], stubs: dict[str, Put], origin: Origi
         if name in stubs:
             members.insert(0, stubs[name])
         members.sort(key=lambda entry: not (isinstance(entry, Put) and entry.resource["resourceType"] == "Patient"))
-        found.append(Translation(_strongest(name, members, origin), [*members]))
+        found.append(Translation(_strongest(name, members), [*members]))
     return found
 
 
@@ -247,14 +247,14 @@ def _about(entry: Put | Delete) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
 
 
-def _strongest(name: str, members: list[Put | Delete], origin: Origin) -> Identifier:
+def _strongest(name: str, members: list[Put | Delete]) -> Identifier:
     """The person identifier of the group's Patient, else its name: the ordering key is made of it."""
     first = members[0]
     if isinstance(first, Put) and first.resource["resourceType"] == "Patient":
         for identifier in first.resource.get("identifier", []):
             system, value = identifier.get("system"), identifier.get("value")
             if system and value:
-                person = person_identifier((system,), value, origin.received_at.date())
+                person = person_identifier((system,), value)
                 if person is not None:
                     return person
     return ("", name)

@@ -1,6 +1,6 @@
 """OBX (with its NTE) as Observation (HL7 v2-to-FHIR: OBX[Observation], NTE[Observation])."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from integration_platform.hl7v2.message import Field, Segment
@@ -10,6 +10,8 @@ from integration_platform.translate.ids import HSA, resource_id
 from integration_platform.translate.model import Resource
 from integration_platform.translate.values import reference_range, unit_of, value_of
 
+Read = Callable[[Reader, Segment], Any]
+
 _TEXTS = frozenset({"ST", "TX", "FT"})
 
 
@@ -18,44 +20,45 @@ def translate(
 ) -> Resource:
     """One Observation per OBX. `about` is what it has from its report: subject, encounter, category, effective time."""
     status = obx.text(11).upper()
-    kind = obx.text(2).upper()
-    unit = unit_of(reader, obx)
-    code = obx.first(3)
-    value = _values(reader, kind, obx, unit)
+    value = _values(reader, obx)
     found: Resource = {
         "resourceType": "Observation",
         "id": resource_id(reader.origin.source, "Observation", source_id),
         "meta": {"source": f"urn:fvm:sender:{reader.origin.sender.id}"},
-        "identifier": [one for one in (reader.entity(ei, "FILL") for ei in obx.repetitions(21)) if one],
         "status": codes.OBSERVATION_STATUS.get(status, "unknown"),
-        "code": (reader.concept(code) if code is not None else None) or {"text": "(utan kod)"},
+        "code": _code(reader, obx),
         **about,
-        **_effective(reader, obx, about),
-        "performer": _performers(reader, obx),
-        **value,
-        "interpretation": _interpretations(reader, obx),
-        "note": note_of(notes),
-        "bodySite": _concept(reader, obx, 20),
-        "method": _concept(reader, obx, 17),
-        "device": _device(reader, obx),
-        "referenceRange": [reference_range(obx.first(7).whole(), unit)] if obx.first(7) else [],  # type: ignore[union-attr]
+        **(value or {"dataAbsentReason": _absent(status)}),
     }
-    if not value:
-        found["dataAbsentReason"] = _absent(status)
-    return compact(**found)
+    fields = obx.fields
+    for number, name, read in _MORE:
+        if number < len(fields) and fields[number] and (more := read(reader, obx)):
+            found[name] = more
+    if len(fields) > 14 and fields[14]:
+        _put_effective(found, reader.clock.date_time(obx.text(14)))
+    if notes and (note := note_of(notes)):
+        found["note"] = note
+    return found
 
 
-def _values(reader: Reader, kind: str, obx: Segment, unit: dict[str, Any]) -> dict[str, Any]:
+def _code(reader: Reader, obx: Segment) -> dict[str, Any]:
+    code = obx.first(3)
+    return (reader.concept(code) if code is not None else None) or {"text": "(utan kod)"}
+
+
+def _values(reader: Reader, obx: Segment) -> dict[str, Any]:
     """One value; lines of text joined; several values of another type as components (they share the code)."""
     fields = obx.repetitions(5)
+    if not fields:
+        return {}
+    kind, unit = obx.text(2).upper(), unit_of(reader, obx)
     values = [value for value in (value_of(reader, kind, field, unit) for field in fields) if value]
     if len(values) <= 1:
         return values[0] if values else {}
     if kind in _TEXTS:
         return {"valueString": "\n".join(value["valueString"] for value in values)}
-    code = obx.first(3)
-    concept = (reader.concept(code) if code is not None else None) or {"text": "(utan kod)"}
-    return {"component": [{"code": concept, **value} for value in values]}
+    code = _code(reader, obx)
+    return {"component": [{"code": code, **value} for value in values]}
 
 
 def note_of(notes: Sequence[Segment]) -> list[dict[str, str]]:
@@ -65,13 +68,11 @@ def note_of(notes: Sequence[Segment]) -> list[dict[str, str]]:
     return [{"text": text}] if text else []
 
 
-def _effective(reader: Reader, obx: Segment, about: dict[str, Any]) -> dict[str, Any]:
+def _put_effective(found: Resource, own: str | None) -> None:
     """OBX-14 goes before the time of the report."""
-    own = reader.clock.date_time(obx.text(14))
-    if own is None:
-        return {}
-    replaced = {"effectivePeriod": None} if "effectivePeriod" in about else {}
-    return {**replaced, "effectiveDateTime": own}
+    if own is not None:
+        found.pop("effectivePeriod", None)
+        found["effectiveDateTime"] = own
 
 
 def _interpretations(reader: Reader, obx: Segment) -> list[dict[str, Any]]:
@@ -95,6 +96,23 @@ def _performers(reader: Reader, obx: Segment) -> list[dict[str, Any]]:
     return [who for who in found if who]
 
 
+def _range(reader: Reader, obx: Segment) -> list[dict[str, Any]]:
+    written = obx.first(7)
+    return [reference_range(written.whole(), unit_of(reader, obx))] if written is not None else []
+
+
+def _identifiers(reader: Reader, obx: Segment) -> list[dict[str, Any]]:
+    return [one for one in (reader.entity(ei, "FILL") for ei in obx.repetitions(21)) if one]
+
+
+def _concept_of(number: int) -> Read:
+    def read(reader: Reader, obx: Segment) -> dict[str, Any] | None:
+        field = obx.first(number)
+        return reader.concept(field) if field is not None else None
+
+    return read
+
+
 def _organization(xon: Field) -> dict[str, Any]:
     number = xon.text(10)
     identifier = {"system": HSA, "value": number} if number.startswith("SE") else {}
@@ -107,12 +125,20 @@ def _device(reader: Reader, obx: Segment) -> dict[str, Any] | None:
     return {"type": "Device", "identifier": identifier} if identifier else None
 
 
-def _concept(reader: Reader, segment: Segment, number: int) -> dict[str, Any] | None:
-    field = segment.first(number)
-    return reader.concept(field) if field is not None else None
-
-
 def _absent(status: str) -> dict[str, Any]:
     """Why there is no value: not asked (N), not obtainable (X), else not known here."""
     code = {"N": "not-asked", "X": "not-performed", "I": "temp-unknown", "O": "temp-unknown"}.get(status, "unknown")
     return {"coding": [{"system": codes.ABSENT, "code": code}]}
+
+
+# OBX field → element; the fields most messages do not have are not even looked at. 16 and 23 are read together.
+_MORE: tuple[tuple[int, str, Read], ...] = (
+    (7, "referenceRange", _range),
+    (8, "interpretation", _interpretations),
+    (16, "performer", _performers),
+    (23, "performer", _performers),
+    (17, "method", _concept_of(17)),
+    (18, "device", _device),
+    (20, "bodySite", _concept_of(20)),
+    (21, "identifier", _identifiers),
+)

@@ -192,9 +192,9 @@ def _sample(reader: Reader, spm: Segment) -> dict[str, Any]:
 def _document(obx: Segment) -> dict[str, Any] | None:
     """A document instead of a value: it becomes the report's presentedForm."""
     kind, fields = obx.text(2).upper(), obx.repetitions(5)
-    if not fields:
+    if kind not in ("ED", "RP") or not fields:
         return None
     title = obx.text(3, 2) or obx.text(3)
     if kind == "ED":
         return values.attachment(fields[0], title)
-    return values.pointer(fields[0], title) if kind == "RP" else None
+    return values.pointer(fields[0], title)

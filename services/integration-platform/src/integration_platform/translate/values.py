@@ -51,6 +51,12 @@ def unit_of(reader: Reader, obx: Segment) -> Value:
     field = obx.first(6)
     if field is None:
         return {}
+    if field.raw not in reader.units:
+        reader.units[field.raw] = _unit(reader, field)
+    return reader.units[field.raw]
+
+
+def _unit(reader: Reader, field: Field) -> Value:
     system = reader.code_system(field.text(3))
     shown = field.text(2) or field.text(1)
     if system == codes.UCUM:

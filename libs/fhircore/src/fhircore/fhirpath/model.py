@@ -1,0 +1,232 @@
+"""FHIR data as FHIRPath sees it: nodes that know their type and their place (http://hl7.org/fhir/R4/fhirpath.html)."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from fhircore.validation.definitions import Field, primitive_types, resource_types, shape
+
+# Supertypes that are not simply Element, BackboneElement or DomainResource.
+_PARENTS = {"code": "string", "id": "string", "markdown": "string", "url": "uri", "canonical": "uri", "uuid": "uri"}
+_PARENTS |= {"oid": "uri", "unsignedInt": "integer", "positiveInt": "integer", "BackboneElement": "Element"}
+_PARENTS |= dict.fromkeys(("Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity"), "Quantity")
+_PARENTS |= dict.fromkeys(("Binary", "Bundle", "Parameters", "DomainResource"), "Resource")
+QUANTITIES = frozenset(("Quantity", "Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity"))
+_ABSTRACT = ("Element", "BackboneElement", "Resource", "DomainResource")
+
+
+class Node(msgspec.Struct, eq=False, gc=False):
+    """One element of a resource.
+
+    value   its JSON: dict, str, bool, int, Decimal, or None for a primitive that has extensions only
+    type    a primitive, a data type, a resource type, or the path of a backbone (`Patient.contact`); "" when not known
+    extra   the `_name` part of a primitive
+    parent  the node it stands in, `key` its JSON name there, `at` its index when that is a list, else -1
+    """
+
+    value: Any
+    type: str
+    extra: Any = None
+    parent: "Node | None" = None
+    key: str = ""
+    at: int = -1
+
+    @property
+    def place(self) -> str:
+        """Its FHIRPath location, as `Patient.name[0].given[1]`."""
+        if self.parent is None:
+            return self.type
+        return f"{self.parent.place}.{_base_name(self.parent.type, self.key)}{f'[{self.at}]' if self.at >= 0 else ''}"
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One JSON property under which an element may stand; `under` is the property of its extensions."""
+
+    key: str
+    under: str
+    type: str
+    primitive: bool
+
+
+class TypeInfo(msgspec.Struct, frozen=True):
+    """What `type()` answers."""
+
+    namespace: str
+    name: str
+
+
+def node(value: Any, type_name: str = "") -> Node:
+    """The node of a resource (its type is read off), or of another element of the type named."""
+    if value.__class__ is Node:
+        found: Node = value
+        return found
+    if value.__class__ is dict and value.get("resourceType").__class__ is str:
+        return Node(value, value["resourceType"])
+    return Node(value, type_name)
+
+
+@cache
+def known_types() -> frozenset[str]:
+    """Names of all FHIR types that an expression may name."""
+    named = (*_ABSTRACT, *primitive_types(), *resource_types())
+    return frozenset((*named, *_data_types(), *QUANTITIES))
+
+
+@cache
+def _data_types() -> frozenset[str]:
+    reached: set[str] = set()
+    todo = list(resource_types())
+    while todo:
+        path = todo.pop()
+        for entry in _fields(path).values():
+            if not entry.primitive and entry.type not in reached:
+                reached.add(entry.type)
+                todo.append(entry.type)
+    return frozenset(name for name in reached if "." not in name)
+
+
+@cache
+def _fields(path: str) -> dict[str, Field]:
+    try:
+        return shape(path).fields
+    except KeyError:
+        return {}
+
+
+@cache
+def parent_type(name: str) -> str | None:
+    """The type this one is derived from; None for Element, Resource and what is unknown."""
+    if name in _PARENTS:
+        return _PARENTS[name]
+    if "." in name:
+        return "BackboneElement" if "modifierExtension" in _fields(name) else "Element"
+    if name in resource_types():
+        return "DomainResource"
+    if name in ("Element", "Resource", ""):
+        return None
+    return "BackboneElement" if "modifierExtension" in _fields(name) else "Element"
+
+
+@cache
+def is_a(name: str, ancestor: str) -> bool:
+    """Whether `name` is `ancestor` or derived from it."""
+    current: str | None = name
+    while current is not None:
+        if current == ancestor:
+            return True
+        current = parent_type(current)
+    return False
+
+
+def type_info(found: Node) -> TypeInfo:
+    """Its FHIR type; backbones have no name of their own."""
+    name = found.type
+    return TypeInfo("FHIR", (parent_type(name) or "Element") if "." in name else name)
+
+
+@cache
+def entries(path: str, name: str) -> tuple[Entry, ...]:
+    """The JSON properties of element `name` in this type: one, one for each type of a choice, none when unknown."""
+    return tuple(
+        Entry(field.name, "_" + field.name, "Quantity" if field.type in QUANTITIES_BY_PROFILE else field.type, field.primitive)
+        for field in _fields(path).values()
+        if field.base.removesuffix("[x]") == name
+    )
+
+
+QUANTITIES_BY_PROFILE = ("SimpleQuantity", "MoneyQuantity")
+
+
+@cache
+def element_names(path: str) -> tuple[str, ...]:
+    """The names of all elements of this type, in order of definition."""
+    return tuple(dict.fromkeys(field.base.removesuffix("[x]") for field in _fields(path).values()))
+
+
+@cache
+def _base_name(path: str, key: str) -> str:
+    field = _fields(path).get(key)
+    return key if field is None else field.base.removesuffix("[x]")
+
+
+def children_named(parent: Node, found_entries: tuple[Entry, ...], out: list[Any]) -> None:
+    """Add to `out` the nodes that stand under these properties of `parent`, whose value is a dict."""
+    value = parent.value
+    for entry in found_entries:
+        key = entry.key
+        found = value.get(key)
+        if not entry.primitive:
+            if found is None:
+                continue
+            if found.__class__ is list:
+                for at, item in enumerate(found):
+                    out.append(complex_node(item, entry.type, parent, key, at))
+            else:
+                out.append(complex_node(found, entry.type, parent, key, -1))
+            continue
+        extra = value.get(entry.under)
+        if found is None and extra is None:
+            continue
+        if found.__class__ is list or extra.__class__ is list:
+            _primitives(parent, entry, found or (), extra or (), out)
+        else:
+            out.append(Node(found, entry.type, extra, parent, key, -1))
+
+
+def complex_node(value: Any, type_name: str, parent: Node, key: str, at: int) -> Node:
+    """A child that is no primitive; an inline resource has the type that it says."""
+    if type_name == "Resource" and value.__class__ is dict:
+        named = value.get("resourceType")
+        return Node(value, named if named.__class__ is str else type_name, None, parent, key, at)
+    return Node(value, type_name, None, parent, key, at)
+
+
+def _primitives(parent: Node, entry: Entry, values: Any, extras: Any, out: list[Any]) -> None:
+    for at in range(max(len(values), len(extras))):
+        value = values[at] if at < len(values) else None
+        extra = extras[at] if at < len(extras) else None
+        if value is not None or extra is not None:
+            out.append(Node(value, entry.type, extra, parent, entry.key, at))
+
+
+def child(parent: Node, name: str) -> list[Any]:
+    """The children of one node by element name."""
+    out: list[Any] = []
+    if parent.value.__class__ is dict:
+        known = entries(parent.type, name)
+        if known:
+            children_named(parent, known, out)
+        elif not _fields(parent.type):
+            _untyped(parent, name, out)
+    elif parent.extra.__class__ is dict and name in ("extension", "id"):
+        children_named(Node(parent.extra, "Element", None, parent.parent, "_" + parent.key, parent.at), entries("Element", name), out)
+    return out
+
+
+def _untyped(parent: Node, name: str, out: list[Any]) -> None:
+    """Children of data whose type nobody said: by their JSON name."""
+    found = parent.value.get(name)
+    for at, item in enumerate(found if found.__class__ is list else () if found is None else (found,)):
+        out.append(msgspec.structs.replace(node(item), parent=parent, key=name, at=at if found.__class__ is list else -1))
+
+
+def children(parent: Node) -> list[Any]:
+    """All children of one node, in order of definition."""
+    out: list[Any] = []
+    if parent.value.__class__ is dict:
+        for name in element_names(parent.type) or tuple(parent.value):
+            out += child(parent, name)
+    elif parent.extra.__class__ is dict:
+        out += [*child(parent, "id"), *child(parent, "extension")]
+    return out
+
+
+def resources_around(found: Node) -> Iterator[Node]:
+    """The resources that a node stands in, the nearest first; the node itself when it is one."""
+    current: Node | None = found
+    while current is not None:
+        if current.type in resource_types():
+            yield current
+        current = current.parent

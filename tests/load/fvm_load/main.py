@@ -1,0 +1,118 @@
+"""A run: find the region, measure path by path, print, keep."""
+
+import argparse
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import uvloop
+
+from fvm import show
+from fvm.trouble import Trouble
+from fvm_load import keeping, machine, stock, target, tokens
+from fvm_load import table as tables
+from fvm_load.bench import Bench
+from fvm_load.client import NoAnswer
+from fvm_load.ledger import Ledger
+from fvm_load.options import parse
+from fvm_load.paths import creating, disk, idle, importing, messages, reading, searching, visible, whole_way
+from fvm_load.processes import Watch
+from fvm_load.rows import Row, left_out
+from fvm_load.stock import CannotPrepare, Stock
+
+_ALONE: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
+    "idle": idle.run,
+    "import": importing.run,
+    "whole-way": whole_way.run,
+    "visible": visible.run,
+    "disk": disk.run,
+    "mllp": messages.run,
+}
+_STOCKED: dict[str, Callable[[Bench, Stock], Awaitable[list[Row]]]] = {
+    "read": reading.run,
+    "create": creating.run,
+    "search": searching.run,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status: 0 measured, 1 not (the reason is said), 2 wrong use, 130 interrupted."""
+    options = parse(arguments)
+    try:
+        found = target.find(options)
+        return uvloop.run(_run(options, found))
+    except Trouble as trouble:
+        show.trouble(trouble.sentence)
+        return trouble.code
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _run(options: argparse.Namespace, found: target.Target) -> int:
+    held = tokens.collect(found.application, found.token)
+    if not held.bench:
+        raise Trouble(f"There is no token to measure with ({held.why}); give one with --token.")
+    ledger = Ledger(found.databases)
+    tell = show.telling()
+    bench = Bench(found, options, held, ledger, Watch(found.processes), tell)
+    began = time.monotonic()
+    try:
+        head = _head(options, found, machine.describe(await ledger.version()))
+        tell(f"measuring {found.name}")
+        print(machine.line(head["machine"]), flush=True)
+        await _measure(bench)
+    finally:
+        await ledger.close()
+        if bench.rows:  # also what was found before an interruption
+            _finish(options, head, bench.rows, time.monotonic() - began)
+    return 0 if any(row.value is not None for row in bench.rows) else 1
+
+
+async def _measure(bench: Bench) -> None:
+    ready: Stock | None = None
+    for name in bench.options.only:
+        try:
+            if name in _STOCKED:
+                if not bench.target.vis:
+                    bench.rows.append(left_out(name, name, "no address of VIS"))
+                    continue
+                ready = ready or await stock.prepare(bench)
+                bench.rows += await _STOCKED[name](bench, ready)
+            else:
+                bench.rows += await _ALONE[name](bench)
+        except CannotPrepare as refused:
+            bench.rows.append(left_out(name, name, str(refused)))
+        except (OSError, NoAnswer, TimeoutError) as failed:
+            bench.rows.append(left_out(name, name, f"{type(failed).__name__}: {failed}"))
+
+
+def _head(options: argparse.Namespace, found: target.Target, where: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": options.quick,
+        "target": found.name,
+        "only": list(options.only),
+        "options": {"seconds": options.seconds, "messages": options.messages, "rate": options.rate},
+        "machine": where,
+    }
+
+
+def _finish(options: argparse.Namespace, head: dict[str, Any], rows: Sequence[Row], seconds: float) -> None:
+    """Prints the table and keeps the run."""
+    newest, before = keeping.last(options.results, head)
+    print()
+    for lines in (tables.table(rows, before), tables.costs(rows), tables.notes(rows)):
+        for line in lines:
+            print(line)
+        if lines:
+            print()
+    print(
+        "law: bench sees everything; staff of two care providers, some rows withheld (404), is what counts. "
+        "Budgets are for 2 cores with the load generator on them."
+    )
+    print(f"last run: {newest or 'none like this one'}; this one took {seconds:.0f} s")
+    if not options.no_save:
+        print(f"kept in {keeping.save(options.results, head, rows)}")
+    sys.stdout.flush()

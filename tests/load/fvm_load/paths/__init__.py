@@ -1,0 +1,1 @@
+"""One file per path that is measured; each gives its rows."""

@@ -1,0 +1,18 @@
+"""Memory of the region at rest: the summed proportional set size of all its processes."""
+
+from fvm_load.bench import Bench
+from fvm_load.rows import Row, left_out
+
+KEY, PATH = "idle", "idle region, summed PSS"
+
+
+async def run(bench: Bench) -> list[Row]:
+    calm = await bench.settle()
+    memory = {name: size for name, size in bench.watch.memory().items() if size}
+    if not memory:
+        return [left_out(KEY, PATH, "none of the region's processes can be seen")]
+    row = Row(KEY, PATH, "MB", sum(memory.values()), count=len(memory), more={"mb": memory})
+    row.note = ", ".join(f"{name} {size:.0f}" for name, size in sorted(memory.items(), key=lambda one: -one[1]))
+    if not calm:
+        row.note += "; the region was not at rest"
+    return [row]

@@ -58,6 +58,13 @@ def test_decisions_are_numbered_without_a_gap(root: Path) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_the_list_of_decisions_is_whole(root: Path) -> None:
+    listed = re.findall(r"^- \[\d{4}\]\((.*?)\) (.*)$", (root / "docs/decisions/README.md").read_text(), re.MULTILINE)
+
+    pages = [(page.name, page.read_text().partition("\n")[0].removeprefix("# ")) for page in decisions(root)]
+    assert listed == pages
+
+
 def test_what_holds_a_decision_exists(root: Path) -> None:
     gone = []
     for page in decisions(root):

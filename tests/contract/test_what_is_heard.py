@@ -11,9 +11,11 @@ import pytest
 import information_platform.settings
 from application_platform.portal import handlers as portal
 from application_platform.portal.live import Hub, Notice
+from fhircore.identifiers import LMA, PERSONNUMMER, SLL_RESERVNUMMER
 from fhirserver.engine import Engine
 from fhirserver.telling import opened, sealed
 from information_platform import record as region
+from information_platform.ingestion import handlers as ingestion
 from information_platform.ingestion.handlers import TOPICS
 from information_platform.testing import Region
 from integration_platform.receiving import cloudevents
@@ -24,6 +26,7 @@ from kit import sessions
 from kit.auth import Unauthenticated
 from kit.db import Database
 from kit.events import CloudEvent, from_headers, to_headers
+from kit.outbox import read_headers
 from kit.testing import TestIssuer, fresh_database
 from vis.persons import handlers as joined_in_vis
 
@@ -120,6 +123,26 @@ def test_exchange_translates_what_a_system_publishes(example: Callable[[str], by
 
     assert len(about_tolvan.entries) == 2
     assert [type(entry) for entry in about_nobody_here.entries] == [Delete]
+
+
+async def test_two_facts_of_one_person_are_two_events(engine: Engine) -> None:
+    known = {
+        "pnr": (PERSONNUMMER, "196101182803"),
+        "sll": (SLL_RESERVNUMMER, "991981000010"),
+        "lma": (LMA, "52-000001"),
+    }
+    patients = [(id, [{"system": system, "value": value}]) for id, (system, value) in known.items()]
+    patients.append(("all", [one for _, identifiers in patients for one in identifiers]))
+    topic = "exchange.record.v1"
+    events = [an_event(topic, sealed(a_patient(*patient)), key=patient[0]) for patient in patients]
+
+    async with engine.db.transaction() as tx:
+        await ingestion.handlers(engine)[topic](tx, events)
+
+    rows = await engine.db.pool.fetch("select headers from outbox where topic = 'information.person-changed.v1'")
+    ids = [dict(read_headers(row["headers"]))["ce_id"] for row in rows]
+    assert len(ids) >= 2
+    assert len(set(ids)) == len(ids)
 
 
 async def test_vis_makes_one_of_the_patients_who_were_joined(engine: Engine, example: Callable[[str], bytes]) -> None:

@@ -195,21 +195,27 @@ async def test_nul_bytes_and_long_names_do_not_stop_the_store(exchange: Any) -> 
 
 
 async def test_a_database_that_goes_away_loses_nothing_and_nothing_is_answered_before_it_is_stored(
-    exchange: Any,
+    postgres_url: str, opening: Any
 ) -> None:
-    sender = await exchange.connect()
-    answers = asyncio.create_task(sender.exchange(*(an_oru(f"L{nth}") for nth in range(2000))))
-    for _ in range(3):
-        await asyncio.sleep(0.05)
-        with suppress(asyncpg.PostgresError):
-            await exchange.db.pool.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
-            )
-    replies = await answers
-    await sender.close()
+    async with fresh_database(postgres_url, "integration_platform") as url, opening(url, "demo") as exchange:
+        sender = await exchange.connect()
+        answers = asyncio.create_task(sender.exchange(*(an_oru(f"L{nth}") for nth in range(2000))))
+        for _ in range(3):
+            await asyncio.sleep(0.05)
+            await cut_off(postgres_url, url)
+        replies = await answers
+        await sender.close()
 
-    assert [answer(reply) for reply in replies] == [("AA", f"L{nth}") for nth in range(2000)]
-    assert await exchange.db.pool.fetchval("select count(*) from message") == 2000
+        assert [answer(reply) for reply in replies] == [("AA", f"L{nth}") for nth in range(2000)]
+        assert await exchange.db.pool.fetchval("select count(*) from message") == 2000
+
+
+async def cut_off(postgres_url: str, url: str) -> None:
+    """Ends every connection to this database, as a restarted server would."""
+    administrator = await asyncpg.connect(postgres_url)
+    name = url.rpartition("/")[2]
+    await administrator.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    await administrator.close()
 
 
 async def test_a_door_that_closes_answers_what_it_has_taken(postgres_url: str, opening: Any) -> None:

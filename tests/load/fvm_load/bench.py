@@ -27,6 +27,7 @@ class Bench:
     watch: Watch
     tell: Callable[[str], None]
     rows: list[Row] = field(default_factory=list)
+    resting: dict[str, float] = field(default_factory=dict)  # cores each process uses when nobody asks anything
 
     def seconds(self, most: float) -> float:
         """How long a figure is measured: `most`, the option's limit, and for a probe 3 s at most."""
@@ -35,6 +36,14 @@ class Bench:
     def short(self) -> float:
         """The same for figures that come in long rows."""
         return 1.0 if self.options.quick else self.seconds(5.0)
+
+    async def rest(self) -> None:
+        """Learns what the region uses at rest, so that figures can be told without it."""
+        if not await self.settle():
+            return
+        before, seconds = self.watch.now(), 1.0 if self.options.quick else 3.0
+        await asyncio.sleep(seconds)
+        self.resting = {name: used / seconds for name, used in self.watch.since(before).items()}
 
     async def settle(self, patience: float = 90.0) -> bool:
         """Waits until the region rests: little CPU used and nothing on its way. False when it does not in time."""
@@ -58,17 +67,21 @@ class Meter:
     """CPU and log between two moments."""
 
     bench: Bench
-    service: str  # whose log is looked at
+    service: str = ""  # whose log is looked at
+    _began: float = 0.0
     _cpu: dict[int | str, tuple[str, float]] = field(default_factory=dict)
     _log: int | None = None
 
     async def start(self) -> None:
         self._log = await self.bench.ledger.logged(self.service)
+        self._began = time.monotonic()
         self._cpu = self.bench.watch.now()
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds by process since the start."""
-        return self.bench.watch.since(self._cpu)
+        """CPU seconds by process since the start, without what it uses at rest."""
+        seconds, resting = time.monotonic() - self._began, self.bench.resting
+        used = self.bench.watch.since(self._cpu)
+        return {name: max(0.0, cpu - seconds * resting.get(name, 0.0)) for name, cpu in used.items()}
 
     async def log(self, requests: int) -> str:
         """`on` when at least nine of ten requests left a row, `off` when none did, `?` where the log cannot be seen."""

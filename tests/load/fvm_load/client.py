@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+_PATIENCE = 60.0  # seconds for one answer
+
 
 class NoAnswer(Exception):
     """The connection broke, or what came is not HTTP."""
@@ -145,9 +147,9 @@ async def connect(host: str, port: int) -> Connection:
     return connection
 
 
-async def ask(base: Base, request: bytes, timeout: float = 60.0) -> Answer:
+async def ask(base: Base, request: bytes) -> Answer:
     """One request on a connection of its own."""
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(_PATIENCE):
         connection = await connect(base.host, base.port)
         try:
             return await connection.ask(request)

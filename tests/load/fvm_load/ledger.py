@@ -14,7 +14,7 @@ class Ledger:
     """Read-only looks into the databases of a region; a service without a database is answered with None."""
 
     def __init__(self, databases: Mapping[str, str]) -> None:
-        self._databases = databases
+        self._databases = dict(databases)
         self._open: dict[str, asyncpg.Connection] = {}
 
     async def close(self) -> None:
@@ -30,13 +30,19 @@ class Ledger:
             return None
         connection = self._open.get(service)
         if connection is None or connection.is_closed():
-            connection = self._open[service] = await asyncpg.connect(self._databases[service], timeout=10)
+            try:
+                connection = await asyncpg.connect(self._databases[service], timeout=10)
+            except asyncpg.InvalidCatalogNameError:  # half a region runs
+                del self._databases[service]
+                return None
+            self._open[service] = connection
         return await connection.fetchval(query, *arguments)
 
     async def version(self) -> str:
         """PostgreSQL's, or "?"."""
-        for service in self._databases:
-            return str(await self.value(service, "show server_version")).split()[0]
+        for service in list(self._databases):
+            if told := await self.value(service, "show server_version"):
+                return str(told).split()[0]
         return "?"
 
     async def logged(self, service: str) -> int | None:
@@ -53,9 +59,9 @@ class Ledger:
     async def waiting(self) -> dict[str, int]:
         """Rows on their way: outboxes, and messages not yet translated."""
         found: dict[str, int] = {}
-        for service in self._databases:
+        for service in list(self._databases):
             left = await self.value(service, "select count(*) from outbox")
             found[f"{service} outbox"] = int(left or 0)
-        if self.knows("exchange"):
-            found["messages to translate"] = int(await self.value("exchange", "select count(*) from message_waiting"))
+        left = await self.value("exchange", "select count(*) from message_waiting")
+        found["messages to translate"] = int(left or 0)
         return {name: count for name, count in found.items() if count}

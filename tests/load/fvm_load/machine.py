@@ -76,4 +76,4 @@ def _kafka() -> str:
 
 def _wrk() -> str:
     words = _said("wrk", "-v").split()
-    return words[words.index("wrk") + 1] if "wrk" in words and len(words) > 1 else "none"
+    return words[words.index("wrk") + 1].removeprefix("debian/") if "wrk" in words and len(words) > 1 else "none"

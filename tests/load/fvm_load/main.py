@@ -72,6 +72,7 @@ async def _run(options: argparse.Namespace, found: target.Target) -> int:
 
 async def _measure(bench: Bench) -> None:
     ready: Stock | None = None
+    await bench.rest()
     for name in bench.options.only:
         try:
             if name in _STOCKED:

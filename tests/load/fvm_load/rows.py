@@ -26,6 +26,10 @@ BUDGETS = {
     "whole-way": Budget(2_500, 4_000),
     "read/direct/staff/64": Budget(8_000, 10_000, 15),
     "read/gateway/staff/64": Budget(4_000, 5_000, 15),
+    "read/direct/staff/64/log-off": Budget(None, 15_000, 15),
+    "search/patient/staff/16/log-off": Budget(None, 3_000, 15),
+    "search/date/staff/16/log-off": Budget(None, 3_000, 15),
+    "search/code/staff/16/log-off": Budget(None, 3_000, 15),
     "read/hop": Budget(None, 0.2, better="less"),
     "create/staff/64": Budget(None, 6_000, 25),
     "create/bench/64": Budget(None, 6_000, 25),
@@ -63,6 +67,11 @@ class Row:
     @property
     def budget(self) -> Budget:
         return BUDGETS.get(self.key, NO_BUDGET)
+
+    @property
+    def name(self) -> str:
+        """The path and as whom, for lists without a column for that."""
+        return f"{self.path} ({self.law})" if self.law else self.path
 
     def kept(self) -> dict[str, Any]:
         """As it stands in the JSON file."""

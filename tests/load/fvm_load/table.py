@@ -79,8 +79,8 @@ def costs(rows: Sequence[Row]) -> list[str]:
     if not told:
         return []
     names = sorted({name for row in told for name in row.cpu}, key=lambda name: (name == "generator", name))
-    head = ("CPU µs per item", *names)
-    lines = [head, *((row.path, *(number(row.cpu.get(name)) for name in names)) for row in told)]
+    head = ("CPU µs per item, above rest", *names)
+    lines = [head, *((row.name, *(number(row.cpu.get(name)) for name in names)) for row in told)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
     return [
         "  ".join(text.rjust(width) if place else text.ljust(width) for place, (text, width) in enumerate(pairs))
@@ -92,8 +92,9 @@ def notes(rows: Sequence[Row]) -> list[str]:
     """What should be known beside the figures: answers by status, and remarks."""
     lines = []
     for row in rows:
-        parts = [f"{count:,} × {status}" for status, count in sorted(row.statuses.items())]
+        plain = set(row.statuses) <= {"200", "201", "AA"}
+        parts = [] if plain else [f"{count:,} × {status}" for status, count in sorted(row.statuses.items())]
         parts += [row.note] if row.note and row.value is not None else []
         if parts:
-            lines.append(f"{row.path}: {'; '.join(parts)}")
+            lines.append(f"{row.name}: {'; '.join(parts)}")
     return lines

@@ -52,6 +52,8 @@ def _local(options: argparse.Namespace) -> Target:
     if state.runner(places) is None:
         raise Trouble(f"No region is running in {settings.data}; start it with `make run` or `make up`.")
     memory = remembered.load(places.memory)
+    if memory.mode != "demo":
+        raise Trouble("This region is production; a bench writes made-up patients and runs in demo regions only.")
     ports = memory.ports
     url = settings.postgres_url or f"postgresql://postgres@127.0.0.1:{ports.get('postgres', 0)}/postgres"
     admin = Admin(url, ours=not settings.postgres_url)

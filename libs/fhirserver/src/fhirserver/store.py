@@ -13,9 +13,18 @@ from kit.db import Connection
 _RES = ("key", "pat", "dt", "dte", "code", "upd", "sver", "ver", "lab", "rtype", "id", "refs", "tok", "body")
 _HIST = "key, ver, upd, sver, pat, lab, rtype, id, body"
 _LOCK = "select key, ver, lab, pat, sver from res where key = any($1::bigint[]) order by key for update"
-_ROUNDS = 20  # looks at what others keep replacing
 _LAST = """
-select distinct on (key) key, ver, lab, pat, sver, op from hist where key = any($1::bigint[]) order by key, ver desc"""
+select distinct on (key) key, ver, lab, pat, sver from hist where key = any($1::bigint[]) order by key, ver desc"""
+_TAKEN = """
+select 1 from hist h join unnest($1::bigint[], $2::int[]) as u(key, ver) on h.key = u.key and h.ver >= u.ver limit 1"""
+# An update stays the same row, so that whoever waits for its lock finds the new version and not nothing.
+_REPLACE = """
+update res set pat = u.pat, dt = u.dt, dte = u.dte, code = u.code, upd = u.upd, sver = u.sver, ver = u.ver, lab = u.lab,
+               refs = u.refs::bigint[], tok = u.tok::bigint[], body = u.body
+from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::bigint[],
+            $8::int[], $9::int[], $10::text[], $11::text[], $12::bytea[])
+  as u(key, pat, dt, dte, code, upd, sver, ver, lab, refs, tok, body)
+where res.key = u.key"""
 
 
 @dataclass(slots=True)
@@ -67,19 +76,11 @@ async def locked(con: Connection, keys: Iterable[int]) -> dict[int, Current]:
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    found: dict[int, Current] = {}
-    for again in range(_ROUNDS):
-        rows = await con.fetch(_LOCK, wanted)
-        found |= {row[0]: Current(row[1], row[2], row[3], row[4]) for row in rows}
-        missing = [key for key in wanted if key not in found]
-        if not missing:
-            break
-        gone = await con.fetch(_LAST, missing)
-        # Where the last of its history is no tombstone, it was replaced while we waited for its lock: look again.
-        wanted = [row[0] for row in gone if row[5] != "D" and again + 1 < _ROUNDS]
-        found |= {row[0]: Current(row[1], row[2], row[3], row[4], deleted=True) for row in gone if row[0] not in wanted}
-        if not wanted:
-            break
+    rows = await con.fetch(_LOCK, wanted)
+    found = {row[0]: Current(row[1], row[2], row[3], row[4]) for row in rows}
+    if len(found) < len(wanted):
+        gone = await con.fetch(_LAST, [key for key in wanted if key not in found])
+        found |= {row[0]: Current(row[1], row[2], row[3], row[4], deleted=True) for row in gone}
     return found
 
 
@@ -94,16 +95,48 @@ async def retire(con: Connection, keys: Sequence[int]) -> None:
     """Moves the current versions of these keys to history and takes their index entries away."""
     if not keys:
         return
+    await _keep(con, keys)
+    await con.execute("delete from res where key = any($1::bigint[])", keys)
+
+
+async def _keep(con: Connection, keys: Sequence[int]) -> None:
     await con.execute(f"insert into hist({_HIST}) select {_HIST} from res where key = any($1::bigint[])", keys)
-    for table in ("alt", "idt", "str", "rng", "res"):
+    for table in ("alt", "idt", "str", "rng"):
         await con.execute(f"delete from {table} where key = any($1::bigint[])", keys)
 
 
+async def replace(con: Connection, rows: Sequence[Row]) -> None:
+    """Puts these versions in the place of the current ones, which go to history. The caller holds their locks."""
+    if not rows:
+        return
+    await _keep(con, [row.key for row in rows])
+    found = [(row, row.entries) for row in rows]
+    columns = zip(
+        *((row.key, e.pat, e.dt, e.dte, e.code, row.upd, row.sver, row.ver, row.lab, _array(e.refs), _array(e.tok),
+           row.stored) for row, e in found), strict=True,
+    )  # fmt: skip
+    await con.execute(_REPLACE, *(list(column) for column in columns))
+    await _index(con, rows)
+
+
 async def insert(con: Connection, rows: Sequence[Row]) -> None:
-    """Stores new current versions and their index entries. The keys must be free (see retire)."""
+    """Stores new current versions and their index entries. The keys must be free."""
     if not rows:
         return
     await con.copy_records_to_table("res", columns=_RES, records=[_record(row) for row in rows])
+    await _index(con, rows)
+
+
+async def are_next(con: Connection, rows: Sequence[Row]) -> bool:
+    """Whether no version of these keys is as new as the rows just inserted (which nobody else can now take)."""
+    if not rows:
+        return True
+    taken = await con.fetchval(_TAKEN, [row.key for row in rows], [row.ver for row in rows])
+    return taken is None
+
+
+async def _index(con: Connection, rows: Sequence[Row]) -> None:
+    """The rows of the side tables."""
     idt = [(h, row.key) for row in rows for h in row.entries.idt]
     if idt:
         await con.copy_records_to_table("idt", columns=("h", "key"), records=idt)
@@ -129,6 +162,11 @@ async def bury(con: Connection, tombstones: Sequence[Tombstone]) -> None:
             columns=("key", "ver", "upd", "sver", "pat", "lab", "rtype", "op", "id"),
             records=[(t.key, t.ver, t.upd, t.sver, t.pat, t.lab, t.rtype, "D", t.id) for t in tombstones],
         )
+
+
+def _array(numbers: Sequence[int]) -> str | None:
+    """An array as text, since unnest flattens arrays of arrays."""
+    return "{" + ",".join(map(str, numbers)) + "}" if numbers else None
 
 
 def _record(row: Row) -> tuple[object, ...]:

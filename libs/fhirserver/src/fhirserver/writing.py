@@ -133,8 +133,10 @@ class Writer:
                 if done.outcome == "deleted":
                     stones.append(_stone(wish, key, done, patients.get(key, "")))
         rows = [done.row for done in written if done.row is not None]
-        await store.retire(con, [row.key for row in rows if row.key in standing and not standing[row.key].deleted])
-        await self._insert(con, rows)
+        old = {key for key, current in standing.items() if not current.deleted}
+        await store.replace(con, [row for row in rows if row.key in old])
+        given = {keys[id(wish)] for wish in wishes if isinstance(wish, Put) and not wish.new}
+        await self._insert(con, [row for row in rows if row.key not in old], given)
         await store.bury(con, stones)
         return Result(written, await self.tell(con, rows, stones, at))
 
@@ -197,11 +199,15 @@ class Writer:
             found[key] = next(iter(entries.patients.values()), "")
         return found
 
-    async def _insert(self, con: Connection, rows: Sequence[Row]) -> None:
+    async def _insert(self, con: Connection, rows: Sequence[Row], given: set[int]) -> None:
+        """`given`: keys of ids that clients gave, which somebody else may have created, or created and deleted, meanwhile."""
         try:
             await store.insert(con, rows)
+            free = await store.are_next(con, [row for row in rows if row.key in given])
         except asyncpg.UniqueViolationError:
-            raise Conflict("The same resource is being created by somebody else just now; try again") from None
+            free = False
+        if not free:
+            raise Conflict("The same resource is being written by somebody else just now; try again")
 
 
 def _stone(wish: Delete, key: int, done: Written, patient: str) -> Tombstone:

@@ -40,6 +40,7 @@ class Database:
             address.set(drivername="postgresql+asyncpg"),
             pool_size=engine_size,
             max_overflow=engine_size,
+            pool_pre_ping=True,  # after the server was away each kept connection would fail once
             hide_parameters=True,  # an error text must not carry patient data
             json_serializer=lambda value: _encode(value).decode(),
             json_deserializer=_decode,

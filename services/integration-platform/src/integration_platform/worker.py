@@ -5,10 +5,12 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import asyncpg
 import structlog
 from prometheus_client import Counter as Metric
+from prometheus_client import Gauge
 
 from integration_platform.events import record_events
 from integration_platform.hl7v2.message import Message
@@ -23,8 +25,9 @@ from kit import region
 from kit.db import Database
 from kit.outbox import LARGEST, Outgoing, TooLargeToTell, emit_raw
 from kit.problems import Kind, Problem
-from kit.telemetry import describe
+from kit.telemetry import describe, enter_trace
 
+OLDEST = Gauge("exchange_oldest_waiting_seconds", "Age of the oldest message that is not translated yet")
 SETTLED = Metric("exchange_settled", "Messages translated or parked", ("outcome",))
 
 _LOCK = 0x6578630001  # advisory lock of this database: Exchange, translator
@@ -111,6 +114,7 @@ class Translator:
         """One transaction: take, translate, tell, settle. Returns how many messages."""
         async with connection.transaction():
             rows = await connection.fetch(_TAKE, _AT_ONCE)
+            OLDEST.set((datetime.now(UTC) - rows[0]["at"]).total_seconds() if rows else 0)
             if not rows:
                 return 0
             settled = await self._settle(rows)
@@ -153,11 +157,11 @@ class Translator:
         application, _, facility = row["source"].partition("|") if row["door"] == "mllp" else ("", "", "")
         origin = Origin(sender, application, facility, row["control_id"], row["id"], row["at"])
         translations = translated(row["door"], opened(row["body"]), origin)
-        transaction = uuid.uuid4()
+        transaction, trace = uuid.uuid4(), enter_trace(row["traceparent"])
         outgoing = [
             message
             for translation in translations
-            for message in record_events(translation, origin, transaction, self._hash_key, row["traceparent"])
+            for message in record_events(translation, origin, transaction, self._hash_key, trace)
         ]
         if any(len(message.event.data) > LARGEST for message in outgoing):
             raise TooLargeToTell

@@ -76,19 +76,17 @@ class Done:
         self.seconds = 0.0
 
 
-async def post_all(
-    bench: Bench, bundles: Sequence[bytes], connections: int, seconds: float, *, once: bool = False
-) -> Done:
-    """Posts bundles in turn until time is up (`once`: or all are sent). Reading the answers is left for the end."""
+async def post_all(bench: Bench, bundles: Sequence[bytes], connections: int, seconds: float) -> Done:
+    """Posts bundles in turn until time is up Reading the answers is left for the end."""
     base, done, bodies = Base.of(bench.target.vis), Done(), []
     requests = [base.request("POST", "", bench.tokens.bench, bundle) for bundle in bundles]
-    turn = iter(requests) if once else cycle(requests)
+    turn = cycle(requests)
     began = time.perf_counter()
 
     async def work() -> None:
         connection = await client.connect(base.host, base.port)
-        while (sent := time.perf_counter()) < began + seconds and (request := next(turn, None)) is not None:
-            answer = await connection.ask(request)
+        while (sent := time.perf_counter()) < began + seconds:
+            answer = await connection.ask(next(turn))
             done.latencies.append(time.perf_counter() - sent)
             done.statuses[answer.status] += 1
             if answer.status == 200:

@@ -25,7 +25,7 @@ async def run(bench: Bench) -> list[Row]:
     # Written beforehand, so that the sender's CPU is not in the way of the receiver's.
     messages = list(islice(hl7.stream(hl7.people(_PEOPLE), f"B{time.time_ns() // 1_000_000}"), most))
     before = await bench.ledger.size("exchange", MESSAGES)
-    meter = Meter(bench, "exchange-has-no-access-log")
+    meter = Meter(bench)
     await meter.start()
     try:
         sent = await mllp.send(bench.target.mllp, iter(messages), connections=32, window=8, seconds=bench.seconds(20.0))
@@ -38,8 +38,9 @@ async def run(bench: Bench) -> list[Row]:
     row.statuses = dict(sent.codes)
     row.more = {"bytes": round(sum(map(len, messages)) / len(messages)), "without_answer": sent.broken}
     left = await bench.ledger.waiting()
-    row.note = "still on their way at the end: " + ", ".join(f"{name} {many:,}" for name, many in left.items())
-    row.note = row.note if left else ""
+    row.note = f"{row.more['bytes']:,} bytes each"
+    if left:
+        row.note += "; on their way at the end: " + ", ".join(f"{name} {many:,}" for name, many in left.items())
     return [row, await _disk(bench, before, count)]
 
 

@@ -31,7 +31,7 @@ async def run(bench: Bench) -> list[Row]:
     meter = Meter(bench, "information")
     await meter.start()
     began = time.perf_counter()
-    done = await post_all(bench, transactions, 2, bench.seconds(_LONG), once=True)
+    done = await post_all(bench, transactions, 2, bench.seconds(_LONG))
     sent = time.perf_counter()
     missing = await _arrive(bench, region, before, done.created)
     took = time.perf_counter() - began

@@ -10,13 +10,17 @@ from fvm.trouble import Trouble
 
 
 def add(verbs: Any) -> None:
-    own = verbs.add_parser("bench", help="measure a running demo region", description=__doc__)
-    own.add_argument("more", nargs=argparse.REMAINDER, metavar="...", help="given to the bench as it is")
+    # The suite has options of its own (and its own --help): with no prefix character here, all of them reach it.
+    own = verbs.add_parser(
+        "bench", help="measure a running demo region (fvm bench --help)", prefix_chars="\0", add_help=False
+    )
+    own.add_argument("more", nargs="*")
     own.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    bench = checkout() / "tests" / "load" / "bench.py"
-    if not bench.exists():
-        raise Trouble("This checkout has no tests/load/bench.py.")
-    os.execv(sys.executable, [sys.executable, str(bench), *chosen.more])  # noqa: S606 - it takes our place
+    suite = checkout() / "tests" / "load" / "bench.py"
+    if not suite.exists():
+        raise Trouble(f"{suite} is not there; the measurements come with a checkout, not with the installed package.")
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, str(suite), *chosen.more])  # noqa: S606 - it takes our place

@@ -1,6 +1,6 @@
 """FHIR elements as System values, and when two values are equal or alike (http://hl7.org/fhirpath/N1/index.html#equality)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
@@ -20,17 +20,12 @@ def _decimal(value: Any) -> Any:
 
 _FROM_TYPE: dict[str, Callable[[Any], Any]] = {
     "date": lambda value: moments.date(value) or value,
-    "dateTime": lambda value: _as_datetime(value) or value,
-    "instant": lambda value: _as_datetime(value) or value,
+    "dateTime": lambda value: moments.datetime_of(value) or value,
+    "instant": lambda value: moments.datetime_of(value) or value,
     "time": lambda value: moments.time(value) or value,
     "decimal": _decimal,
 }
 _PLAIN_FLOAT = float  # JSON read without Decimal
-
-
-def _as_datetime(text: str) -> Moment | None:
-    found = moments.datetime_of(text)
-    return found
 
 
 def system(item: Any) -> Any:
@@ -115,15 +110,11 @@ def equal(left: Any, right: Any) -> bool | None:
     if kind is Moment:
         return _moments_equal(a, b)
     if kind is Quantity:
-        order = _same_duration(a, b)
+        order = quantity.compare(a, b)
         return None if order is None else order == 0
     if kind is Node:
         return _plain_equal(a.value, b.value) and a.extra == b.extra
     return bool(a == b)
-
-
-def _same_duration(a: Quantity, b: Quantity) -> int | None:
-    return quantity.compare(a, b)
 
 
 def _moments_equal(a: Moment, b: Moment) -> bool | None:
@@ -174,13 +165,37 @@ def same(left: Any, right: Any) -> bool:
     return equal(left, right) is True
 
 
-def key_of(item: Any) -> Any:
-    """A hashable key such that items with different keys are not equal; None when there is no such key."""
+def bucket_of(item: Any) -> Any:
+    """A hashable key that equal items share; items that share it need not be equal."""
     value = system(item)
     kind = value.__class__
     if kind in NUMBERS:
         return (0, value)
-    return (kind, value) if kind is str or kind is bool else None
+    if kind is str or kind is bool:
+        return (kind, value)
+    if kind is Node and value.value.__class__ is dict:
+        return tuple(sorted((key, part) for key, part in value.value.items() if part.__class__ is str))
+    return kind
+
+
+class Seen:
+    """Items met so far, by equality."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self._buckets: dict[Any, list[Any]] = {}
+        for item in items:
+            self.add(item)
+
+    def __contains__(self, item: Any) -> bool:
+        return any(same(item, other) for other in self._buckets.get(bucket_of(item), ()))
+
+    def add(self, item: Any) -> bool:
+        """Remember the item; False when an equal one was known."""
+        bucket = self._buckets.setdefault(bucket_of(item), [])
+        if any(same(item, other) for other in bucket):
+            return False
+        bucket.append(item)
+        return True
 
 
 def equivalent(left: Any, right: Any) -> bool:
@@ -265,21 +280,8 @@ def order(left: Any, right: Any) -> int | None:
 
 def distinct(items: list[Any]) -> list[Any]:
     """The items without later duplicates."""
-    found: list[Any] = []
-    seen: set[Any] = set()
-    unkeyed: list[Any] = []
-    for item in items:
-        key = key_of(item)
-        if key is None:
-            if any(same(item, other) for other in unkeyed):
-                continue
-            unkeyed.append(item)
-        elif key in seen:
-            continue
-        else:
-            seen.add(key)
-        found.append(item)
-    return found
+    seen = Seen()
+    return [item for item in items if seen.add(item)]
 
 
 def has(items: list[Any], item: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -10,22 +9,13 @@ from fhircore.outcome import Issue
 from fhircore.types import TYPES
 from fhircore.validate import validate
 from fhircore.validation.scope import MAX_NESTING, too_deep
-from integration_platform.translate.ids import resource_id
 from integration_platform.translate.model import Delete, Origin, Put, Resource, Translation, decode
+from integration_platform.translate.names import SUBJECTS, Item, Names, NotFHIR
 from integration_platform.translate.persons import Identifier, person_identifier
 from kit.problems import Kind, Problem
 
-_SUBJECTS = ("subject", "patient", "beneficiary", "individual", "for")
 _BUNDLE = 4  # levels that a Bundle puts around a resource
 _MOST = 20_000  # resources in one event (D17)
-
-
-class NotFHIR(Problem):
-    """The data is not a FHIR resource, or not a valid one."""
-
-    kind = Kind.RULE_BROKEN
-    code = "exchange/not-fhir"
-    title = "The data is not a valid FHIR R4 resource"
 
 
 class WrongDoor(Problem):
@@ -44,7 +34,7 @@ def translate(data: bytes, origin: Origin) -> list[Translation]:
         raise NotFHIR(f"The event has {len(items)} resources; 1 to {_MOST} are taken", at="Bundle.entry")
     for item in items:
         _known(item.kind)
-    names = _Names(origin, items)
+    names = Names(origin, items)
     entries = [names.entry(item) for item in items]
     _valid([entry.resource for entry in entries if isinstance(entry, Put)])
     return _by_person(entries, names.stubs)
@@ -70,17 +60,7 @@ def decode_json(data: bytes) -> Resource:
     return found
 
 
-class _Item:
-    """One resource as it came: how the rest of the event may call it, and what is to be done with it."""
-
-    def __init__(self, kind: str, own_id: str, resource: Resource | None, full_url: str) -> None:
-        self.kind = kind
-        self.own_id = own_id
-        self.resource = resource
-        self.full_url = full_url
-
-
-def _items(found: Resource) -> Iterator[_Item]:
+def _items(found: Resource) -> Iterator[Item]:
     if found["resourceType"] != "Bundle":
         yield _item(found, "")
         return
@@ -93,21 +73,21 @@ def _items(found: Resource) -> Iterator[_Item]:
         yield _of_entry(entry, f"Bundle.entry[{at}]")
 
 
-def _of_entry(entry: dict[str, Any], where: str) -> _Item:
+def _of_entry(entry: dict[str, Any], where: str) -> Item:
     request = entry.get("request")
     if isinstance(request, dict) and request.get("method") == "DELETE":
         kind, _, own_id = str(request.get("url", "")).partition("/")
         if not own_id or "?" in own_id or "/" in own_id:
             raise NotFHIR("A DELETE names one resource, as Type/id", at=f"{where}.request.url")
-        return _Item(kind, own_id, None, "")
+        return Item(kind, own_id, None, "")
     resource = entry.get("resource")
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
         raise NotFHIR("An entry has no resource", at=f"{where}.resource")
     return _item(resource, str(entry.get("fullUrl") or ""))
 
 
-def _item(resource: Resource, full_url: str) -> _Item:
-    return _Item(resource["resourceType"], str(resource.get("id") or ""), resource, full_url)
+def _item(resource: Resource, full_url: str) -> Item:
+    return Item(resource["resourceType"], str(resource.get("id") or ""), resource, full_url)
 
 
 def _known(kind: str) -> None:
@@ -116,99 +96,6 @@ def _known(kind: str) -> None:
         raise NotFHIR(f"{kind[:64]} is not a resource type of FHIR R4", at="resourceType")
     if known.kind == "knowledge" or known.door == "none" or kind in ("Bundle", "Subscription", "Group"):
         raise WrongDoor(f"{kind} is not sent here; knowledge resources are written at /fhir", at="resourceType")
-
-
-class _Names:
-    """The region's names of everything the event speaks of."""
-
-    def __init__(self, origin: Origin, items: list[_Item]) -> None:
-        self._origin = origin
-        self._new: dict[str, str] = {}  # what the sender calls it → Type/id of ours
-        self._ids: dict[int, str] = {}
-        self.stubs: dict[str, Put] = {}  # Patients that are only named by their person identifier
-        for nth, item in enumerate(items):
-            ours = resource_id(origin.source, item.kind, item.own_id or self._made_up(item, nth))
-            self._ids[id(item)] = ours
-            for name in (item.full_url, f"{item.kind}/{item.own_id}" if item.own_id else ""):
-                if name:
-                    self._new[name] = f"{item.kind}/{ours}"
-
-    def entry(self, item: _Item) -> Put | Delete:
-        ours = self._ids[id(item)]
-        if item.resource is None:
-            return Delete(item.kind, ours)
-        given = item.resource.get("meta")
-        kept = (
-            {name: value for name, value in given.items() if name not in ("versionId", "lastUpdated")}
-            if isinstance(given, dict)
-            else {}
-        )
-        meta = {**kept, "source": f"urn:fvm:sender:{self._origin.sender.id}"}
-        rest = {name: value for name, value in item.resource.items() if name not in ("resourceType", "id", "meta")}
-        renamed = self._renamed(rest, "")
-        return Put({"resourceType": item.kind, "id": ours, "meta": meta, **renamed})
-
-    def _made_up(self, item: _Item, nth: int) -> str:
-        """For a resource without id: its first identifier, else its place in the event."""
-        identifiers = item.resource.get("identifier") if item.resource is not None else None
-        first = identifiers[0] if isinstance(identifiers, list) and identifiers else identifiers
-        if isinstance(first, dict) and first.get("value"):
-            return f"{first.get('system', '')}|{first['value']}"
-        return f"{self._origin.control_id}#{nth}"
-
-    def _renamed(self, value: Any, name: str) -> Any:
-        if isinstance(value, list):
-            return [self._renamed(one, name) for one in value]
-        if not isinstance(value, dict):
-            return value
-        found = {key: self._renamed(one, key) for key, one in value.items()}
-        if isinstance(value.get("reference"), str):
-            found["reference"] = self._reference(value["reference"])
-        elif name in _SUBJECTS and isinstance(value.get("identifier"), dict):
-            person = self._person(value["identifier"])
-            if person is not None:
-                found["reference"] = self._stub(person)
-        return found
-
-    def _reference(self, written: str) -> str:
-        known = self._new.get(written)
-        if known is not None:
-            return known
-        kind, _, rest = written.partition("/")
-        if "?" in written:
-            return self._conditional(written)
-        if written.startswith("urn:uuid:"):
-            raise NotFHIR("A reference names an entry that is not in the event", at="reference")
-        if kind in TYPES and rest:
-            return f"{kind}/{resource_id(self._origin.source, kind, rest.split('/_history/')[0])}"
-        return written
-
-    def _conditional(self, written: str) -> str:
-        """Patient?identifier=… of a person; no other condition can be looked up here."""
-        kind, _, query = written.partition("?")
-        pairs = parse_qsl(query)
-        if kind == "Patient" and len(pairs) == 1 and pairs[0][0] == "identifier":
-            system, _, value = pairs[0][1].partition("|")
-            person = self._person({"system": system, "value": value})
-            if person is not None:
-                return self._stub(person)
-        raise NotFHIR("Only Patient?identifier=… with a person identifier is looked up", at="reference")
-
-    def _person(self, identifier: dict[str, Any]) -> Identifier | None:
-        system, value = identifier.get("system"), identifier.get("value")
-        if not isinstance(system, str) or not isinstance(value, str):
-            return None
-        return person_identifier((system,), value)
-
-    def _stub(self, person: Identifier) -> str:
-        """A Patient with nothing but its identifier: enough for the region to know who it is."""
-        ours = resource_id(self._origin.source, "Patient", "|".join(person))
-        source = {"source": f"urn:fvm:sender:{self._origin.sender.id}"}
-        identifier = [{"system": person[0], "value": person[1]}]
-        self.stubs[f"Patient/{ours}"] = Put(
-            {"resourceType": "Patient", "id": ours, "meta": source, "identifier": identifier}
-        )
-        return f"Patient/{ours}"
 
 
 def _valid(resources: list[Resource]) -> None:
@@ -239,7 +126,7 @@ def _about(entry: Put | Delete) -> str:
     if isinstance(entry, Delete):
         return f"{entry.kind}/{entry.id}"
     resource = entry.resource
-    for name in _SUBJECTS:
+    for name in SUBJECTS:
         target = resource.get(name)
         written = target.get("reference") if isinstance(target, dict) else None
         if isinstance(written, str) and written.startswith("Patient/"):

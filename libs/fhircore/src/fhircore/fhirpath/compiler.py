@@ -1,0 +1,323 @@
+"""A syntax tree → one Python function made of closures (http://hl7.org/fhirpath/N1/index.html#expressions)."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from fhircore.fhirpath.errors import PathError
+from fhircore.fhirpath.functions import FUNCTIONS
+from fhircore.fhirpath.functions.tree import system_type
+from fhircore.fhirpath.model import (
+    Entry,
+    Node,
+    TypeInfo,
+    child,
+    children_named,
+    entries,
+    is_a,
+    known_types,
+)
+from fhircore.fhirpath.operators import OPERATORS, negative, positive
+from fhircore.fhirpath.runtime import Env, Evaluate, Items, StepFunction, as_items
+from fhircore.fhirpath.syntax import (
+    Binary,
+    Call,
+    Dollar,
+    Expression,
+    Index,
+    Literal,
+    Name,
+    Path,
+    Step,
+    TypeTest,
+    Unary,
+    Variable,
+)
+from fhircore.fhirpath.values import integer, truth
+from fhircore.validation.definitions import primitive_types
+
+_SYSTEM = frozenset(("Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity", "Any"))
+_CONSTANTS = {"sct": "http://snomed.info/sct", "loinc": "http://loinc.org", "ucum": "http://unitsofmeasure.org"}
+_PREFIXES = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
+_TYPE_CALLS = ("is", "as", "ofType")
+
+
+def build(tree: Expression) -> Evaluate:
+    """The function of a whole expression or of an argument."""
+    match tree:
+        case Literal():
+            return _literal(tree.value)
+        case Name():
+            return _start(tree.name)
+        case Variable():
+            return _variable(tree.name)
+        case Dollar():
+            return _DOLLARS[tree.name]
+        case Call():
+            step = _call(tree)
+            return lambda env: step(env, env.this)
+        case Path():
+            return _path(tree)
+        case Unary():
+            operand, apply = build(tree.operand), negative if tree.sign == "-" else positive
+            return lambda env: apply(operand(env))
+        case Binary():
+            return _binary(tree)
+        case TypeTest():
+            operand, step = build(tree.operand), _TYPE_STEPS[tree.operator](tree.type)
+            return lambda env: step(env, operand(env))
+
+
+_DOLLARS: dict[str, Evaluate] = {
+    "$this": lambda env: env.this,
+    "$index": lambda env: [env.index] if env.index >= 0 else [],
+    "$total": lambda env: env.total,
+}
+
+
+def _literal(value: Any) -> Evaluate:
+    items = [] if value is None else [value]
+    return lambda env: items
+
+
+def _start(name: str) -> Evaluate:
+    """The first name of a path: a type's name is the focus itself when it is of that type."""
+    step = _named(name)
+    if not name[:1].isupper():
+        return lambda env: step(env, env.this)
+
+    def begin(env: Env) -> Items:
+        this = env.this
+        if len(this) == 1 and this[0].__class__ is Node and this[0].type == name:
+            return this
+        rest = [item for item in this if item.__class__ is Node and is_a(item.type, name)]
+        return rest or step(env, this)
+
+    return begin
+
+
+def _variable(name: str) -> Evaluate:
+    if name in _CONSTANTS:
+        return _literal(_CONSTANTS[name])
+    for prefix, base in _PREFIXES.items():
+        if name.startswith(prefix):
+            return _literal(base + name.removeprefix(prefix))
+
+    def find(env: Env) -> Items:
+        if name in env.run.variables:
+            return as_items(env.run.variables[name])
+        match name:
+            case "context":
+                return [env.run.context]
+            case "resource":
+                return env.run.resource()
+            case "rootResource":
+                return env.run.root()
+        raise PathError(f"%{name} is not known.")
+
+    return find
+
+
+def _path(tree: Path) -> Evaluate:
+    target, steps = build(tree.target), _steps(tree)
+    if len(steps) == 1:
+        (only,) = steps
+        return lambda env: only(env, target(env))
+
+    def follow(env: Env) -> Items:
+        items = target(env)
+        for step in steps:
+            items = step(env, items)
+        return items
+
+    return follow
+
+
+def _steps(tree: Path) -> tuple[StepFunction, ...]:
+    """The steps; `name.ofType(T)` becomes one that looks for T only."""
+    found: list[StepFunction] = []
+    at = 0
+    while at < len(tree.steps):
+        step = tree.steps[at]
+        after = tree.steps[at + 1] if at + 1 < len(tree.steps) else None
+        if isinstance(step, Name) and isinstance(after, Call) and after.name == "ofType" and len(after.arguments) == 1:
+            found.append(_narrowed(step.name, _type_argument(after)))
+            at += 2
+            continue
+        found.append(_step(step))
+        at += 1
+    return tuple(found)
+
+
+def _step(step: Step) -> StepFunction:
+    match step:
+        case Name():
+            return _named(step.name)
+        case Index():
+            at = build(step.at)
+
+            def pick(env: Env, items: Items) -> Items:
+                index = integer(at(env), "[ ]")
+                return [items[index]] if index is not None and 0 <= index < len(items) else []
+
+            return pick
+        case Call():
+            return _call(step)
+
+
+def _named(name: str, only: Callable[[str], bool] | None = None) -> StepFunction:
+    """Children by name; what that means is looked up once for each type met."""
+    known: dict[str, tuple[Entry, ...]] = {}
+
+    def look_up(type_name: str) -> tuple[Entry, ...]:
+        found = entries(type_name, name)
+        if only is not None:
+            found = tuple(entry for entry in found if entry.type == "Resource" or only(entry.type))
+        known[type_name] = found
+        return found
+
+    def step(env: Env, items: Items) -> Items:
+        out: Items = []
+        for item in items:
+            if item.__class__ is not Node:
+                out += _of_type_info(item, name)
+                continue
+            found = known.get(item.type)
+            if found is None:
+                found = look_up(item.type)
+            if found and item.value.__class__ is dict:
+                children_named(item, found, out)
+            elif only is None or not entries(item.type, name):
+                out += child(item, name)
+        return out
+
+    return step
+
+
+def _of_type_info(item: Any, name: str) -> Items:
+    return [getattr(item, name)] if item.__class__ is TypeInfo and name in ("name", "namespace") else []
+
+
+def _narrowed(name: str, type_name: str) -> StepFunction:
+    test = type_test(type_name, exact=True)
+    step = _named(name, lambda found: test(Node(None, found)))
+    return lambda env, items: [item for item in step(env, items) if test(item)]
+
+
+def _call(tree: Call) -> StepFunction:
+    if tree.name in _TYPE_CALLS:
+        return _TYPE_STEPS[tree.name](_type_argument(tree))
+    found = FUNCTIONS.get(tree.name)
+    if found is None:
+        raise PathError(f"There is no function {tree.name}().")
+    if not found.least <= len(tree.arguments) <= found.most:
+        raise PathError(f"{tree.name}() does not take {len(tree.arguments)} arguments.")
+    if tree.name == "sort":
+        return _lazy(found.call, tuple(map(_sort_key, tree.arguments)))
+    if tree.name == "getReferenceKey" and tree.arguments and isinstance(tree.arguments[0], Name):
+        arguments: tuple[Evaluate, ...] = (_literal(tree.arguments[0].name),)
+    else:
+        arguments = tuple(build(argument) for argument in tree.arguments)
+    if found.lazy:
+        return _lazy(found.call, arguments)
+    return _eager(found.call, arguments)
+
+
+def _lazy(call: Callable[..., Items], arguments: tuple[Evaluate, ...]) -> StepFunction:
+    return lambda env, items: call(env, items, *arguments)
+
+
+def _eager(call: Callable[..., Items], arguments: tuple[Evaluate, ...]) -> StepFunction:
+    if not arguments:
+        return call
+    if len(arguments) == 1:
+        (only,) = arguments
+        return lambda env, items: call(env, items, only(env))
+    return lambda env, items: call(env, items, *[argument(env) for argument in arguments])
+
+
+def _sort_key(argument: Expression) -> Evaluate:
+    """`-key` sorts downwards, also where key is a string."""
+    descending = isinstance(argument, Unary) and argument.sign == "-"
+    inner = build(argument.operand if descending and isinstance(argument, Unary) else argument)
+
+    def key(env: Env) -> Items:
+        return inner(env)
+
+    key.descending = descending  # type: ignore[attr-defined]
+    return key
+
+
+def _binary(tree: Binary) -> Evaluate:
+    left, right, apply = build(tree.left), build(tree.right), OPERATORS[tree.operator]
+    decided = {"and": False, "implies": False, "or": True}.get(tree.operator)
+    if decided is None:
+        return lambda env: apply(left(env), right(env))
+    answer = [tree.operator != "and"]
+
+    def either(env: Env) -> Items:
+        """The right side is not asked when the left decides."""
+        found = left(env)
+        return answer if truth(found, tree.operator) is decided else apply(found, right(env))
+
+    return either
+
+
+def _type_argument(tree: Call) -> str:
+    argument = tree.arguments[0] if len(tree.arguments) == 1 else None
+    if not isinstance(argument, Literal) or argument.value.__class__ is not str:
+        raise PathError(f"{tree.name}() takes the name of one type.")
+    return str(argument.value)
+
+
+@cache
+def type_test(name: str, exact: bool) -> Callable[[Any], bool]:
+    """Whether an item is of the type; `exact` takes primitives literally: a code is then no string.
+
+    Raises PathError for a type that neither FHIR nor System has.
+    """
+    space, _, plain = name.rpartition(".")
+    in_fhir = space in ("", "FHIR") and plain in known_types()
+    in_system = space in ("", "System") and plain in _SYSTEM
+    if not in_fhir and not in_system:
+        if space in ("FHIR", "System"):
+            return lambda item: False
+        raise PathError(f"{name} is not a type.")
+    literal = exact and plain in primitive_types()
+
+    def test(item: Any) -> bool:
+        if item.__class__ is not Node:
+            return in_system and (plain == "Any" or system_type(item) == plain)
+        return in_fhir and (item.type == plain if literal else is_a(item.type, plain))
+
+    return test
+
+
+def _is(name: str) -> StepFunction:
+    test = type_test(name, exact=False)
+
+    def step(env: Env, items: Items) -> Items:
+        if len(items) > 1:
+            raise PathError("is needs a single value.")
+        return [test(items[0])] if items else []
+
+    return step
+
+
+def _as(name: str) -> StepFunction:
+    test = type_test(name, exact=True)
+
+    def step(env: Env, items: Items) -> Items:
+        if len(items) > 1:
+            raise PathError("as needs a single value; ofType() takes several.")
+        return [item for item in items if test(item)]
+
+    return step
+
+
+def _of_type(name: str) -> StepFunction:
+    test = type_test(name, exact=True)
+    return lambda env, items: [item for item in items if test(item)]
+
+
+_TYPE_STEPS: dict[str, Callable[[str], StepFunction]] = {"is": _is, "as": _as, "ofType": _of_type}

@@ -92,7 +92,7 @@ class Storm:
             if answer is not None and answer.status_code == 200:
                 self.bundles[nth] = answer.content
                 continue
-            assert answer is None or answer.status_code in (409, 429, 500, 502, 503, 504), answer.text[:500]
+            assert answer is None or answer.status_code in (409, 429) or answer.status_code >= 500, answer.text[:500]
             self.bundles_resent += 1
             await asyncio.sleep(0.2)
 

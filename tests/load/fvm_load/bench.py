@@ -31,7 +31,7 @@ class Bench:
 
     def seconds(self, most: float) -> float:
         """How long a figure is measured: `most`, the option's limit, and for a probe 3 s at most."""
-        return min(most, self.options.seconds, 3.0 if self.options.quick else most)
+        return float(min(most, self.options.seconds, 3.0 if self.options.quick else most))
 
     def short(self) -> float:
         """The same for figures that come in long rows."""

@@ -22,7 +22,8 @@ def save(folder: Path, head: Mapping[str, Any], rows: Sequence[Row]) -> Path:
 
 def last(folder: Path, head: Mapping[str, Any]) -> tuple[str, dict[str, dict[str, Any]]]:
     """The last figure of each row, from runs as quick as this one on such a machine: (newest file's name, by key)."""
-    newest, found = "", {}
+    newest = ""
+    found: dict[str, dict[str, Any]] = {}
     for file in sorted(folder.glob("*.json"), reverse=True):
         kept = _read(file)
         if kept is None or not comparable(kept, head):

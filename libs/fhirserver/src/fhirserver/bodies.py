@@ -1,5 +1,6 @@
 """JSON surgery on bytes: a resource keeps its own digits and words; only id, meta and references are put in."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -101,6 +102,32 @@ def unquoted(raw: bytes) -> str:
 
 
 @lru_cache(maxsize=1024)
+def repeats_a_name(raw: bytes, data: Any) -> bool:
+    """Whether an object in this minified JSON, read as `data`, has a property twice: readers would disagree about it.
+
+    What was read has each name once, so written again it has as many names, unless one was dropped.
+    """
+    try:
+        if b"\\u0022" not in raw and raw.count(b'":') == _encode(data).count(b'":'):
+            return False
+    except OverflowError:  # an integer that the encoder does not write
+        pass
+    try:
+        json.loads(raw, object_pairs_hook=_each_once, parse_int=str)
+    except _Repeated:
+        return True
+    return False
+
+
+class _Repeated(Exception):
+    """An object has a name twice."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise _Repeated
+
+
 def instant(at: datetime) -> str:
     """A FHIR instant in UTC with milliseconds."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -118,4 +145,6 @@ def _place_only(error: Exception) -> str:
     """The decoder's words without any of the content (which may be about a patient)."""
     text = str(error)
     match = re.search(r"\(byte (\d+)\)", text)
+    if "out of range" in text:
+        return "a number is larger than can be read"
     return f"it breaks at byte {match.group(1)}" if match else "it is cut off or not UTF-8"

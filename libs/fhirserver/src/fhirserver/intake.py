@@ -9,7 +9,7 @@ from access import REGISTER, Label, unlabelled
 from fhircore.outcome import InvalidFHIR, Issue
 from fhircore.types import TYPES, information_type
 from fhircore.validate import validator
-from fhirserver.bodies import minified, parsed
+from fhirserver.bodies import minified, parsed, repeats_a_name
 from fhirserver.messages import Request
 from fhirserver.problems import Forbidden, Invalid, NotProcessable
 from kit.caller import Caller
@@ -56,6 +56,8 @@ def checked(raw: bytes, data: Any, expected: str | None = None, at: str = "") ->
                 Issue(i.code, i.detail, f"{at}.{i.at.partition('.')[2]}" if i.at else at, i.severity) for i in errors
             ]
         raise NotProcessable(errors[0].detail, issues=tuple(errors))
+    if repeats_a_name(raw, data):
+        raise Invalid("An object has the same property twice", at=at or type_name)
     return Draft(type_name, raw, data)
 
 

@@ -77,7 +77,7 @@ class Done:
 
 
 async def post_all(bench: Bench, bundles: Sequence[bytes], connections: int, seconds: float) -> Done:
-    """Posts bundles in turn until time is up Reading the answers is left for the end."""
+    """Posts bundles in turn until time is up. Reading the answers is left for the end."""
     base, done, bodies = Base.of(bench.target.vis), Done(), []
     requests = [base.request("POST", "", bench.tokens.bench, bundle) for bundle in bundles]
     turn = cycle(requests)

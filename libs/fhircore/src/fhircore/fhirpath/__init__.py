@@ -11,8 +11,8 @@ from fhircore.fhirpath.model import Node, TypeInfo, node
 from fhircore.fhirpath.moments import Moment
 from fhircore.fhirpath.parser import parse
 from fhircore.fhirpath.quantity import Quantity
-from fhircore.fhirpath.runtime import NO_HOOKS, Env, Hooks, Items, Run
-from fhircore.fhirpath.values import one, plain
+from fhircore.fhirpath.runtime import NO_HOOKS, Env, Evaluate, Hooks, Items, Run
+from fhircore.fhirpath.values import one
 
 __all__ = [
     "Hooks",
@@ -31,6 +31,14 @@ Evaluator = Callable[..., Items]
 
 
 @lru_cache(maxsize=8192)
+def _built(expression: str, type_name: str | None, strict: bool) -> Evaluate:
+    tree = parse(expression)
+    if strict:
+        check(tree, type_name or "")
+    return build(tree)
+
+
+@lru_cache(maxsize=8192)
 def compile_nodes(expression: str, *, type_name: str | None = None, strict: bool = False) -> Evaluator:
     """The expression as `evaluate(resource_or_node, *, hooks=Hooks(), **variables) -> list of Node and System values`.
 
@@ -39,11 +47,7 @@ def compile_nodes(expression: str, *, type_name: str | None = None, strict: bool
                order where there is none (type_name must then be given)
     Raises PathError here for what is no FHIRPath; `evaluate` raises it for what fails on its input.
     """
-    tree = parse(expression)
-    if strict:
-        check(tree, type_name or "")
-    run = build(tree)
-    default = type_name or ""
+    run, default = _built(expression, type_name, strict), type_name or ""
 
     def evaluate(resource: Any, *, hooks: Hooks = NO_HOOKS, **variables: Any) -> Items:
         context = node(resource, default)
@@ -58,12 +62,14 @@ def compile_path(expression: str, *, type_name: str | None = None, strict: bool 
 
     Elements that have extensions but no value are left out.
     """
-    evaluate = compile_nodes(expression, type_name=type_name, strict=strict)
+    run, default = _built(expression, type_name, strict), type_name or ""
 
-    def plainly(resource: Any, **given: Any) -> Items:
-        return [value for item in evaluate(resource, **given) if (value := plain(item)) is not None]
+    def evaluate(resource: Any, *, hooks: Hooks = NO_HOOKS, **variables: Any) -> Items:
+        context = node(resource, default)
+        found = run(Env([context], Run(context, hooks, variables)))
+        return [value for item in found if (value := item.value if item.__class__ is Node else item) is not None]
 
-    return plainly
+    return evaluate
 
 
 @lru_cache(maxsize=8192)

@@ -199,9 +199,15 @@ def _of_type_info(item: Any, name: str) -> Items:
 
 
 def _narrowed(name: str, type_name: str) -> StepFunction:
+    """`name.ofType(T)`: of a choice only the properties of that type are looked at."""
     test = type_test(type_name, exact=True)
     step = _named(name, lambda found: test(Node(None, found)))
-    return lambda env, items: [item for item in step(env, items) if test(item)]
+
+    def narrow(env: Env, items: Items) -> Items:
+        found = step(env, items)
+        return found if len(found) == 1 and test(found[0]) else [item for item in found if test(item)]
+
+    return narrow
 
 
 def _call(tree: Call) -> StepFunction:

@@ -156,14 +156,17 @@ async def test_vis_makes_one_of_the_patients_who_were_joined(engine: Engine, exa
     assert set(engine.patient_keys(fact["person"])) == set(engine.patient_keys(replaced))
 
 
-async def test_every_service_refuses_the_tokens_of_a_session_that_has_ended(example: Callable[[str], bytes]) -> None:
+async def test_every_service_refuses_the_tokens_of_a_session_that_has_ended(
+    engine: Engine, example: Callable[[str], bytes]
+) -> None:
     issuer = TestIssuer()
     verifier = issuer.verifier("/fhir")
     topic = "application.session-revoked.v1"
     token = issuer.token("staff", sid=json.loads(example(topic))["session"])
     await verifier.caller(token)
 
-    await sessions.handlers(verifier)[topic](None, [an_event(topic, example(topic))])  # type: ignore[arg-type]
+    async with engine.db.transaction() as tx:
+        await sessions.handlers(verifier)[topic](tx, [an_event(topic, example(topic))])
 
     with pytest.raises(Unauthenticated, match="ended"):
         await verifier.caller(token)

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from application_platform.health.region import Neighbours, broker
+from application_platform.health.region import Neighbours
+from kit.broker import answering
 from kit.problems import Unavailable
 
 
@@ -50,4 +51,4 @@ async def test_a_service_that_is_ready_passes_and_one_that_is_not_or_is_away_fai
 
 async def test_a_broker_that_is_away_fails() -> None:
     with pytest.raises(Unavailable):
-        await broker("127.0.0.1:1")()
+        await answering("127.0.0.1:1")()

@@ -43,7 +43,8 @@ class Bench:
             return
         before, seconds = self.watch.now(), 1.0 if self.options.quick else 3.0
         await asyncio.sleep(seconds)
-        self.resting = {name: used / seconds for name, used in self.watch.since(before).items()}
+        used = self.watch.since(before)
+        self.resting = {name: cpu / seconds for name, cpu in used.items() if name != "generator"}
 
     async def settle(self, patience: float = 90.0) -> bool:
         """Waits until the region rests: little CPU used and nothing on its way. False when it does not in time."""

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 PERSONNUMMER = "1.2.752.129.2.1.3.1"
 _TESTS = (
-    ("NPU03568", "P-Kalium", "mmol/L", "3.5-4.4"),
+    ("NPU03230", "P-Kalium", "mmol/L", "3.5-4.4"),
     ("NPU03429", "P-Natrium", "mmol/L", "137-145"),
-    ("NPU01807", "P-Kreatinin", "umol/L", "60-105"),
+    ("NPU18016", "P-Kreatinin", "umol/L", "60-105"),
     ("NPU28309", "B-Hemoglobin", "g/L", "134-170"),
     ("NPU02593", "B-Leukocyter", "10*9/L", "3.5-8.8"),
     ("NPU03568", "B-Trombocyter", "10*9/L", "145-348"),

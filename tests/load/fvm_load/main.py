@@ -87,6 +87,8 @@ async def _measure(bench: Bench) -> None:
             bench.rows.append(left_out(name, name, str(refused)))
         except (OSError, NoAnswer, TimeoutError) as failed:
             bench.rows.append(left_out(name, name, f"{type(failed).__name__}: {failed}"))
+    if "idle" in bench.options.only and len(bench.options.only) > 1:
+        bench.rows += await idle.again(bench)
 
 
 def _head(options: argparse.Namespace, found: target.Target, where: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ BUDGETS = {
     "visible/fhir": Budget(300, 200, 1_000, better="less"),
     "visible/page": Budget(300, 200, 1_000, better="less"),
     "idle": Budget(1_500, 1_500, better="less"),
+    "idle/after": Budget(None, 1_500, better="less"),
     "disk/vis": Budget(None, 1_024, better="less"),
     "disk/information": Budget(None, 1_024, better="less"),
 }

@@ -45,6 +45,17 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 }
 _CANONICAL: Mapping[str, str] = {name: system for system, names in _NAMES.items() for name in names}
 
+# Published for testing (sweden.md §7.1): HL7 Sweden's examples, Inera's pages, and the number everybody shows.
+_PUBLISHED = frozenset(
+    {
+        (PERSONNUMMER, "195009072553"), (PERSONNUMMER, "196101182803"), (PERSONNUMMER, "189002029800"),
+        (PERSONNUMMER, "200001252386"), (PERSONNUMMER, "189602029812"), (PERSONNUMMER, "191212121212"),
+        (SAMORDNINGSNUMMER, "196109732393"), (NRID, "98240301AA06"), (VGR_RESERVNUMMER, "20210325K069"),
+        (SLL_RESERVNUMMER, "991981000010"), (SLL_RESERVNUMMER, "991945000023"), (SLL_RESERVNUMMER, "991993000032"),
+    }
+)  # fmt: skip
+_TEST_BIRTH_NUMBERS = ("238", "239")  # never given to a person: 238 a girl, 239 a boy, of any day
+
 _DATED = re.compile(r"(?P<century>\d\d)?(?P<date>\d{6})(?P<sign>[-+]?)(?P<last>\d{4})")
 _NRID = re.compile(r"\d{8}[A-HJ-NPR-UX-Z]{2}\d\d", re.ASCII)
 _SLL = re.compile(r"99(19[89]\d|2[0-2]\d\d|19[4-7]\d)\d{6}", re.ASCII)
@@ -106,6 +117,21 @@ def canonical(system: str, value: str) -> Identifier:
 def is_person_system(system: str) -> bool:
     """Whether identifiers of this system say who a person is, whatever source they come from."""
     return system_of(system) in PERSON_SYSTEMS
+
+
+def is_test_number(system: str, value: str) -> bool:
+    """Whether this person identifier is an official test number, which no living person has (IDF-24).
+
+    True for the published ones, and for a valid personnummer or samordningsnummer with the birth number 238 or 239.
+    False for every other value, one that breaks its system's rules, and what does not say who a person is.
+    """
+    try:
+        found = canonical(system, value)
+    except NotAnIdentifier:
+        return False
+    if (found.system, found.value) in _PUBLISHED:
+        return True
+    return found.system in (PERSONNUMMER, SAMORDNINGSNUMMER) and found.value[8:11] in _TEST_BIRTH_NUMBERS
 
 
 def luhn(digits: str) -> int:

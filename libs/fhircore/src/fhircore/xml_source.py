@@ -86,7 +86,9 @@ class _Reader:
             attributes = {"xmlns": XHTML, **attributes}
         self.div_depth += 1
         names = {key: "xml:" + key.rpartition(" ")[2] if " " in key else key for key in attributes}
-        self.markup.append(f"<{local}" + "".join(f" {names[key]}={quoteattr(value)}" for key, value in attributes.items()) + ">")
+        self.markup.append(
+            f"<{local}" + "".join(f" {names[key]}={quoteattr(value)}" for key, value in attributes.items()) + ">"
+        )
 
     def end(self, name: str) -> None:
         if not self.div_depth:

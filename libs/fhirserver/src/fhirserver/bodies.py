@@ -101,7 +101,6 @@ def unquoted(raw: bytes) -> str:
     return str(_any(b'"' + raw + b'"'))
 
 
-@lru_cache(maxsize=1024)
 def repeats_a_name(raw: bytes, data: Any) -> bool:
     """Whether an object in this minified JSON, read as `data`, has a property twice: readers would disagree about it.
 
@@ -128,6 +127,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
         raise _Repeated
 
 
+@lru_cache(maxsize=1024)
 def instant(at: datetime) -> str:
     """A FHIR instant in UTC with milliseconds."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

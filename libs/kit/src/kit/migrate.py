@@ -128,3 +128,13 @@ def create_inbox() -> None:
     op.execute(f"create table inbox_parked ({message}, code text not null, reason text not null)")
     for table in ("inbox_waiting", "inbox_parked"):
         op.execute(f"alter table {table} alter column value set storage external")
+
+
+def create_revoked_sessions() -> None:
+    """Sessions whose tokens are refused until they would have ended by themselves (kit.sessions)."""
+    op.execute("""
+        create table revoked_session (
+            id text primary key,
+            until timestamptz not null,
+            at timestamptz not null default now()
+        )""")

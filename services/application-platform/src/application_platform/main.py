@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from application_platform import front
 from application_platform.demo import api as demo
-from application_platform.health.region import Neighbours, broker
+from application_platform.health.region import Neighbours
 from application_platform.identity.model import Limits
 from application_platform.portal import handlers
 from application_platform.portal.live import Hub
@@ -25,6 +25,7 @@ from application_platform.tokens.issue import Issuer
 from application_platform.tokens.oauth import OAuthRefusal
 from application_platform.tokens.watch import KeyWatch
 from application_platform.upkeep import Upkeep
+from kit.broker import answering
 from kit.db import Database
 from kit.http import Client
 from kit.inbox import Inbox
@@ -103,7 +104,7 @@ def build(settings: Settings) -> Service:
     neighbours = Neighbours(
         {"vis": settings.vis_url, "information": settings.information_url, "exchange": settings.exchange_url}
     )
-    checks = {"kafka": broker(settings.kafka), **neighbours.checks()}
+    checks = {"kafka": answering(settings.kafka), **neighbours.checks()}
     return Service(
         name="application-platform",
         app=create_app(settings, parts, checks),

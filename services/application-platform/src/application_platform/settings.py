@@ -1,13 +1,15 @@
 """What the application platform is told from outside: the house's settings and its own few (prefix FVM_)."""
 
 
+from pydantic import Field
+
 from kit.settings import Settings as KitSettings
 
 
 class Settings(KitSettings):
     """Adds to `kit.settings.Settings`: where secrets of our own services lie, and how long tokens and sessions live."""
 
-    token_seconds: int = 900  # life of an access token (D11: at most 15 minutes)
+    token_seconds: int = Field(default=900, gt=0, le=900)  # life of an access token (D11: at most 15 minutes)
     session_idle_minutes: int = 60
     session_hours: int = 10  # a working day; after it one signs in again whatever one does
     key_days: int = 30  # a signing key is current for this long, then the next one takes over

@@ -24,6 +24,7 @@ def build(settings: Settings) -> Service:
     relay = Relay(db, producer, settings)
     engine = Engine(db, record.mount(settings), relay.wake)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
+    ended = sessions.Watch(db, verifier)
     inbox = Inbox(db, settings, "information", {**handlers(engine), **sessions.handlers(verifier)})
     app = new_app(
         "Information platform",
@@ -38,7 +39,7 @@ def build(settings: Settings) -> Service:
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
         loops=[relay.run, inbox.run, engine.keep_fresh],
-        on_start=[engine.start],
-        on_stop=[engine.stop, producer.stop, verifier.stop],
+        on_start=[engine.start, ended.start],
+        on_stop=[ended.stop, engine.stop, producer.stop, verifier.stop],
         migrations="information_platform",
     )

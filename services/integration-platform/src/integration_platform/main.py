@@ -14,12 +14,12 @@ from integration_platform.senders.demo import DEMO
 from integration_platform.senders.store import Register
 from integration_platform.settings import Settings
 from integration_platform.worker import Translator
-from kit import kafka
+from kit import kafka, sessions
 from kit.auth import Verifier
+from kit.broker import answering
 from kit.db import Database
 from kit.inbox import Inbox
 from kit.outbox import Relay
-from kit.problems import Unavailable
 from kit.process import Service
 from kit.web import new_app
 
@@ -38,7 +38,7 @@ class Parts:
     inbox: Inbox
 
 
-def new_parts(settings: Settings, db: Database) -> Parts:
+def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None) -> Parts:
     """Wired: whatever is stored wakes the translator, whatever is told wakes the relay."""
     producer = kafka.Producer(settings.kafka)
     register = Register(db, DEMO if settings.demo else None)
@@ -53,23 +53,20 @@ def new_parts(settings: Settings, db: Database) -> Parts:
         known_as=settings.mllp_known_as,
     )
     door = Door(receiver, register, settings.mllp_host or settings.host, settings.mllp_port, rules)
-    inbox = Inbox(db, settings, "exchange", {TOPIC: keeping(register, translator.wake)})
+    ended = sessions.handlers(verifier) if verifier is not None else {}
+    inbox = Inbox(db, settings, "exchange", {TOPIC: keeping(register, translator.wake), **ended})
     return Parts(db, producer, register, relay, receiver, translator, door, inbox)
 
 
 def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:
     """The HTTP side alone: what tests drive without a broker."""
 
-    async def broker() -> None:
-        if not await kafka.reachable(settings.kafka):
-            raise Unavailable("Kafka does not answer")
-
     app = new_app(
         "Integration platform",
         db=parts.db,
         verifier=verifier,
         routers=(events.router, messages.router, senders.router),
-        checks={"kafka": broker},
+        checks={"kafka": answering(settings.kafka)},
     )
     app.state.settings = settings
     app.state.register = parts.register
@@ -80,8 +77,9 @@ def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:
 
 def build(settings: Settings) -> Service:
     """Everything `python -m integration_platform` runs."""
-    parts = new_parts(settings, Database(settings.database_url))
     verifier = Verifier(settings.jwks_url, settings.public_url.rstrip("/"), settings.base)
+    parts = new_parts(settings, Database(settings.database_url), verifier)
+    ended = sessions.Watch(parts.db, verifier)
     return Service(
         name="integration-platform",
         app=create_app(settings, parts, verifier),
@@ -92,7 +90,7 @@ def build(settings: Settings) -> Service:
             parts.inbox.run,
             parts.door.run,
         ],
-        on_start=[parts.register.start, parts.receiver.start],
-        on_stop=[parts.receiver.stop, parts.register.stop, parts.producer.stop],
+        on_start=[ended.start, parts.register.start, parts.receiver.start],
+        on_stop=[ended.stop, verifier.stop, parts.receiver.stop, parts.register.stop, parts.producer.stop],
         migrations="integration_platform",
     )

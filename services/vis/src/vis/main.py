@@ -30,6 +30,7 @@ def build(settings: Settings) -> Service:
     patients = NewPatients(region, OwnToken(office, "vis", settings.data))
     engine = patients.engine = Engine(db, record.mount(settings, patients.id_for), relay.wake)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
+    ended = sessions.Watch(db, verifier)
     inbox = Inbox(db, settings, "vis", {**persons.handlers(engine), **sessions.handlers(verifier)})
     app = new_app("VIS", db=db, verifier=verifier, checks={"kafka": answering(settings.kafka)}, fhir_base=record.PATH)
     return Service(
@@ -37,7 +38,7 @@ def build(settings: Settings) -> Service:
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
         loops=[relay.run, inbox.run, engine.keep_fresh],
-        on_start=[engine.start],
-        on_stop=[engine.stop, producer.stop, verifier.stop, region.stop, office.stop],
+        on_start=[engine.start, ended.start],
+        on_stop=[ended.stop, engine.stop, producer.stop, verifier.stop, region.stop, office.stop],
         migrations="vis",
     )

@@ -1,12 +1,11 @@
 """A syntax tree → one Python function made of closures (http://hl7.org/fhirpath/N1/index.html#expressions)."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
+from fhircore.fhirpath.arithmetic import negative, positive
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions import FUNCTIONS
-from fhircore.fhirpath.functions.tree import system_type
 from fhircore.fhirpath.model import (
     Entry,
     Node,
@@ -15,9 +14,8 @@ from fhircore.fhirpath.model import (
     children_named,
     entries,
     is_a,
-    known_types,
 )
-from fhircore.fhirpath.operators import OPERATORS, negative, positive
+from fhircore.fhirpath.operators import OPERATORS
 from fhircore.fhirpath.runtime import Env, Evaluate, Items, StepFunction, as_items
 from fhircore.fhirpath.syntax import (
     Binary,
@@ -33,13 +31,11 @@ from fhircore.fhirpath.syntax import (
     Unary,
     Variable,
 )
+from fhircore.fhirpath.type_tests import TYPE_STEPS, type_test
 from fhircore.fhirpath.values import integer, truth
-from fhircore.validation.definitions import primitive_types
 
-_SYSTEM = frozenset(("Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity", "Any"))
 _CONSTANTS = {"sct": "http://snomed.info/sct", "loinc": "http://loinc.org", "ucum": "http://unitsofmeasure.org"}
 _PREFIXES = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
-_TYPE_CALLS = ("is", "as", "ofType")
 
 
 def build(tree: Expression) -> Evaluate:
@@ -64,7 +60,7 @@ def build(tree: Expression) -> Evaluate:
         case Binary():
             return _binary(tree)
         case TypeTest():
-            operand, step = build(tree.operand), _TYPE_STEPS[tree.operator](tree.type)
+            operand, step = build(tree.operand), TYPE_STEPS[tree.operator](tree.type)
             return lambda env: step(env, operand(env))
 
 
@@ -211,8 +207,8 @@ def _narrowed(name: str, type_name: str) -> StepFunction:
 
 
 def _call(tree: Call) -> StepFunction:
-    if tree.name in _TYPE_CALLS:
-        return _TYPE_STEPS[tree.name](_type_argument(tree))
+    if tree.name in TYPE_STEPS:
+        return TYPE_STEPS[tree.name](_type_argument(tree))
     found = FUNCTIONS.get(tree.name)
     if found is None:
         raise PathError(f"There is no function {tree.name}().")
@@ -274,56 +270,3 @@ def _type_argument(tree: Call) -> str:
     if not isinstance(argument, Literal) or argument.value.__class__ is not str:
         raise PathError(f"{tree.name}() takes the name of one type.")
     return str(argument.value)
-
-
-@cache
-def type_test(name: str, exact: bool) -> Callable[[Any], bool]:
-    """Whether an item is of the type; `exact` takes primitives literally: a code is then no string.
-
-    Raises PathError for a type that neither FHIR nor System has.
-    """
-    space, _, plain = name.rpartition(".")
-    in_fhir = space in ("", "FHIR") and plain in known_types()
-    in_system = space in ("", "System") and plain in _SYSTEM
-    if not in_fhir and not in_system:
-        if space in ("FHIR", "System"):
-            return lambda item: False
-        raise PathError(f"{name} is not a type.")
-    literal = exact and plain in primitive_types()
-
-    def test(item: Any) -> bool:
-        if item.__class__ is not Node:
-            return in_system and (plain == "Any" or system_type(item) == plain)
-        return in_fhir and (item.type == plain if literal else is_a(item.type, plain))
-
-    return test
-
-
-def _is(name: str) -> StepFunction:
-    test = type_test(name, exact=False)
-
-    def step(env: Env, items: Items) -> Items:
-        if len(items) > 1:
-            raise PathError("is needs a single value.")
-        return [test(items[0])] if items else []
-
-    return step
-
-
-def _as(name: str) -> StepFunction:
-    test = type_test(name, exact=True)
-
-    def step(env: Env, items: Items) -> Items:
-        if len(items) > 1:
-            raise PathError("as needs a single value; ofType() takes several.")
-        return [item for item in items if test(item)]
-
-    return step
-
-
-def _of_type(name: str) -> StepFunction:
-    test = type_test(name, exact=True)
-    return lambda env, items: [item for item in items if test(item)]
-
-
-_TYPE_STEPS: dict[str, Callable[[str], StepFunction]] = {"is": _is, "as": _as, "ofType": _of_type}

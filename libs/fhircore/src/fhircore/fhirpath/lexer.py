@@ -36,7 +36,7 @@ def tokens(expression: str) -> Iterator[Token]:
     at = 0
     while at < len(expression):
         found = _TOKEN.match(expression, at)
-        if found is None or expression.startswith("/*", at) and found.lastgroup == "sign":
+        if found is None or (expression.startswith("/*", at) and found.lastgroup == "sign"):
             raise PathError(f"The expression is not FHIRPath from position {at}.")
         kind, text = found.lastgroup or "", found.group()
         if kind in ("string", "quoted"):

@@ -130,7 +130,12 @@ def type_info(found: Node) -> TypeInfo:
 def entries(path: str, name: str) -> tuple[Entry, ...]:
     """The JSON properties of element `name` in this type: one, one for each type of a choice, none when unknown."""
     return tuple(
-        Entry(field.name, "_" + field.name, "Quantity" if field.type in QUANTITIES_BY_PROFILE else field.type, field.primitive)
+        Entry(
+            field.name,
+            "_" + field.name,
+            "Quantity" if field.type in QUANTITIES_BY_PROFILE else field.type,
+            field.primitive,
+        )
         for field in _fields(path).values()
         if field.base.removesuffix("[x]") == name
     )
@@ -147,6 +152,7 @@ def element_names(path: str) -> tuple[str, ...]:
 
 @cache
 def _base_name(path: str, key: str) -> str:
+    key = key.removeprefix("_")
     field = _fields(path).get(key)
     return key if field is None else field.base.removesuffix("[x]")
 
@@ -201,7 +207,11 @@ def child(parent: Node, name: str) -> list[Any]:
         elif not _fields(parent.type):
             _untyped(parent, name, out)
     elif parent.extra.__class__ is dict and name in ("extension", "id"):
-        children_named(Node(parent.extra, "Element", None, parent.parent, "_" + parent.key, parent.at), entries("Element", name), out)
+        children_named(
+            Node(parent.extra, "Element", None, parent.parent, "_" + parent.key, parent.at),
+            entries("Element", name),
+            out,
+        )
     return out
 
 
@@ -209,7 +219,9 @@ def _untyped(parent: Node, name: str, out: list[Any]) -> None:
     """Children of data whose type nobody said: by their JSON name."""
     found = parent.value.get(name)
     for at, item in enumerate(found if found.__class__ is list else () if found is None else (found,)):
-        out.append(msgspec.structs.replace(node(item), parent=parent, key=name, at=at if found.__class__ is list else -1))
+        out.append(
+            msgspec.structs.replace(node(item), parent=parent, key=name, at=at if found.__class__ is list else -1)
+        )
 
 
 def children(parent: Node) -> list[Any]:

@@ -104,7 +104,8 @@ def _checked(kind: str, parts: tuple[Any, ...], zone: int | None = None) -> Mome
 
 def _naive(parts: tuple[Any, ...]) -> datetime:
     """The first moment that these parts may mean, without zone."""
-    year, month, day, hour, minute, second = (*parts, *(0, 1, 1, 0, 0, Decimal(0))[len(parts) :])
+    full: list[Any] = [*parts, *(0, 1, 1, 0, 0, Decimal(0))[len(parts) :]]
+    year, month, day, hour, minute, second = full
     found = datetime(year, month, day, hour, minute, int(second))  # noqa: DTZ001 - zones are kept apart
     return found + timedelta(microseconds=int(second % 1 * 1_000_000))
 
@@ -153,8 +154,13 @@ def _parts_of(moved: datetime, like: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 # How many of the next finer unit make one, where a value less precise than the unit is moved.
-_COARSER = {"month": ("year", 12), "day": ("month", 30), "hour": ("day", 24), "minute": ("hour", 60)}
-_COARSER |= {"second": ("minute", 60), "millisecond": ("second", 1000), "week": ("day", Decimal(1) / 7)}
+_COARSER: dict[str, tuple[str, int]] = {
+    "month": ("year", 12),
+    "day": ("month", 30),
+    "hour": ("day", 24),
+    "minute": ("hour", 60),
+}
+_COARSER |= {"second": ("minute", 60)}
 _PRECISION = {"year": 1, "month": 2, "day": 3, "hour": 4, "minute": 5, "second": 6}
 
 
@@ -187,7 +193,8 @@ def _moved(parts: tuple[Any, ...], amount: Decimal, unit: str) -> tuple[Any, ...
 
 def _by_months(parts: tuple[Any, ...], months: int) -> tuple[Any, ...]:
     """The same day of another month, or its last day where it has fewer."""
-    year, month, day = (*parts[:3], *(0, 1, 1)[len(parts[:3]) :])
+    full: list[Any] = [*parts[:3], *(0, 1, 1)[len(parts[:3]) :]]
+    year, month, day = full
     years, index = divmod(year * 12 + month - 1 + months, 12)
     if not MINYEAR <= years <= MAXYEAR:
         raise OverflowError

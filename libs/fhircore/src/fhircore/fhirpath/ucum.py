@@ -140,7 +140,7 @@ def _product(parts: list[str], at: int) -> tuple[Measure, int]:
 
 
 def _component(text: str) -> Measure:
-    if text.startswith("10*") or text.startswith("10^"):
+    if text.startswith(("10*", "10^")):
         return Fraction(10) ** _power(text[3:]), ()
     found = _ATOM.fullmatch(text)
     if found is None:

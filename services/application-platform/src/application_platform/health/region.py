@@ -2,9 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from kit import kafka
 from kit.http import Client
-from kit.problems import Unavailable
 
 Check = Callable[[], Awaitable[None]]
 
@@ -29,15 +27,5 @@ class Neighbours:
 def _asking(client: Client) -> Check:
     async def ask() -> None:
         await client.get("/health/ready")
-
-    return ask
-
-
-def broker(bootstrap: str) -> Check:
-    """A check that raises unless Kafka answers."""
-
-    async def ask() -> None:
-        if not await kafka.reachable(bootstrap):
-            raise Unavailable("Kafka does not answer")
 
     return ask

@@ -1,6 +1,7 @@
 """The register of persons for one batch of events: read what is known in a few statements, decide in memory, write back."""
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -202,7 +203,7 @@ async def told(register: Register, person: str, retired: Sequence[str]) -> Outgo
         "at": register.at.isoformat(),
     }
     event = CloudEvent(
-        id=f"{person}/{register.at.isoformat()}",
+        id=str(uuid.uuid4()),
         source="fvm/information",
         type=CHANGED,
         time=register.at,

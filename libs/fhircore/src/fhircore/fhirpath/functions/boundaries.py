@@ -3,11 +3,11 @@
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
+from fhircore.fhirpath.arithmetic import answer
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.registry import function
 from fhircore.fhirpath.moments import Moment, last_day
 from fhircore.fhirpath.quantity import Quantity, comparable
-from fhircore.fhirpath.operators import answer
 from fhircore.fhirpath.runtime import Env, Items
 from fhircore.fhirpath.values import as_quantity, integer, one, rounded
 

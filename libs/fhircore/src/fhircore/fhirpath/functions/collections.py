@@ -1,9 +1,10 @@
 """Existence, subsetting and combining (http://hl7.org/fhirpath/N1/index.html#existence)."""
 
+from fhircore.fhirpath.equality import Seen, distinct
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.registry import function
 from fhircore.fhirpath.runtime import Env, Items, limited
-from fhircore.fhirpath.values import Seen, distinct, integer, one, truth
+from fhircore.fhirpath.values import integer, one, truth
 
 
 @function("empty")

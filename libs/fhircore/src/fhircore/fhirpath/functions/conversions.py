@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from fhircore.fhirpath import moments, quantity
+from fhircore.fhirpath.arithmetic import MAX_INTEGER, answer
 from fhircore.fhirpath.functions.registry import function
 from fhircore.fhirpath.model import Node
 from fhircore.fhirpath.moments import Moment
-from fhircore.fhirpath.operators import MAX_INTEGER, answer
 from fhircore.fhirpath.quantity import WORDS, Quantity
 from fhircore.fhirpath.runtime import Env, Items
 from fhircore.fhirpath.values import NUMBERS, one, text
@@ -24,7 +24,7 @@ def to_boolean(value: Any) -> bool | None:
     if value.__class__ is bool:
         return bool(value)
     if value.__class__ in NUMBERS:
-        return {0: False, 1: True}.get(value)
+        return bool(value) if value in (0, 1) else None
     if value.__class__ is str:
         folded = value.lower()
         return True if folded in _TRUE else False if folded in _FALSE else None
@@ -81,7 +81,7 @@ def to_time(value: Any) -> Moment | None:
 
 def to_quantity(value: Any) -> Quantity | None:
     if value.__class__ is Quantity:
-        return value  # type: ignore[no-any-return]
+        return value
     if value.__class__ in (int, Decimal, bool):
         return Quantity(Decimal(value))
     return quantity.parse(value) if value.__class__ is str else None

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from functools import cmp_to_key
 from typing import Any
 
+from fhircore.fhirpath.equality import Seen, order
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.registry import function
 from fhircore.fhirpath.runtime import Env, Evaluate, Items, limited
-from fhircore.fhirpath.values import Seen, one, order, system, truth
+from fhircore.fhirpath.values import one, system, truth
 
 
 def each(env: Env, items: Items, evaluate: Evaluate) -> Iterator[tuple[Any, Items]]:
@@ -90,7 +91,7 @@ def trace(env: Env, items: Items, name: Evaluate, projection: Evaluate | None = 
 
 @function("sort", 0, 16, lazy=True)
 def sort(env: Env, items: Items, *keys: Evaluate) -> Items:
-    """By the keys in turn; one that the compiler marked `descending` goes down. Items without a key are last (downwards: first)."""
+    """By the keys in turn, downwards where the compiler marked one so; items without a key are last, downwards first."""
     if not keys:
         keys = (lambda inner: inner.this,)
     columns = [[one(found, "sort()") for _, found in each(env, items, key)] for key in keys]

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, DecimalException
 from typing import Any
 
+from fhircore.fhirpath.arithmetic import CONTEXT, answer, bounded, decimal
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.registry import function
-from fhircore.fhirpath.operators import CONTEXT, answer, bounded, decimal
 from fhircore.fhirpath.quantity import Quantity
 from fhircore.fhirpath.runtime import Env, Items
 from fhircore.fhirpath.values import integer, number, one, rounded

@@ -7,7 +7,9 @@ from fhircore.fhirpath.errors import PathError
 MAX_PATTERN = 500
 MAX_REPEATS = 12
 
-_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:[:=!>]|<[=!]|P?<\w+>)|[()|]|[*+?]|\{\d*,?\d*\}|.", re.DOTALL)
+_PIECE = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:[:=!>]|<[=!]|P?<\w+>)|[()|]|[*+?]|\{\d*,?\d*\}|.", re.DOTALL
+)
 _OPEN_ENDED = re.compile(r"[*+]|\{\d*,\}|\{\d*,?\d{3,}\}")
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from fhircore.fhirpath.arithmetic import answer
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.registry import function
 from fhircore.fhirpath.model import Node
-from fhircore.fhirpath.operators import answer
 from fhircore.fhirpath.runtime import Env, Items
 from fhircore.fhirpath.values import plain, text
 from fhircore.validation.definitions import codes, pairs

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from fhircore.fhirpath.arithmetic import answer
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.patterns import checked
 from fhircore.fhirpath.functions.registry import function
-from fhircore.fhirpath.operators import answer
 from fhircore.fhirpath.runtime import Env, Items, limited, limited_text
 from fhircore.fhirpath.values import integer, text
 

@@ -16,7 +16,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from fvm import health, ports
+from fvm import demo, health, pids, ports, state
 from fvm import memory as remembered
 from fvm.places import Places
 from fvm.region import Region
@@ -134,7 +134,9 @@ class House:
 
     def start(self) -> None:
         assert self.region is not None
+        pids.write(Places(self.settings.data).run, pids.know(state.RUNNER, os.getpid()))
         self.region.start()
+        demo.introduce(self.settings, self.said.append)
         self._watching = threading.Thread(target=self.watch, daemon=True)
         self._watching.start()
 

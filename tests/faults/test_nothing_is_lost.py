@@ -315,11 +315,3 @@ async def test_every_message_is_kept_once_and_was_told(storm: Storm, house: Any)
     finally:
         await database.close()
     assert dict(kept) == {"kept": 2_000, "distinct_ids": 2_000, "told": 2_000}
-
-
-async def test_debug(storm: Storm, house: Any) -> None:
-    print("STATS", storm.resent, storm.bundles_resent, storm.without_kafka)
-    print(house.last_words())
-    import subprocess
-    subprocess.run(f"cp -r {house.settings.data}/logs /tmp/j/logs; cp /dev/null /tmp/j/x", shell=True)
-    assert 0

@@ -112,7 +112,9 @@ class Ward:
         self, patient: str | None, loinc: str = "718-7", by: httpx2.AsyncClient | None = None, **more: Any
     ) -> str:
         context = {"fvm-patient": patient} if by and patient else {}
-        return await self.add({k: v for k, v in an_observation(patient, loinc, **more).items() if v is not None}, by, **context)
+        return await self.add(
+            {k: v for k, v in an_observation(patient, loinc, **more).items() if v is not None}, by, **context
+        )
 
     async def ids(self, search: str, by: httpx2.AsyncClient | None = None) -> list[str]:
         """The ids of the matches of a search, in order; it must succeed."""

@@ -84,7 +84,9 @@ async def test_what_was_withheld_is_logged_and_what_is_not_about_patients_is_not
     assert await since(con, last) == []
 
 
-async def test_no_row_holds_content(ward: Any, doctor: httpx2.AsyncClient, other_connection: asyncpg.Connection) -> None:
+async def test_no_row_holds_content(
+    ward: Any, doctor: httpx2.AsyncClient, other_connection: asyncpg.Connection
+) -> None:
     secret = "Hemligt-Namn-4711"
     patient = await ward.patient(name=[{"family": secret}], identifier=[{"system": "urn:s", "value": secret}])
     await doctor.get(f"/Patient?family={secret}")

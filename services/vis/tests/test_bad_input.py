@@ -11,7 +11,9 @@ JSON = {"content-type": "application/fhir+json"}
 
 
 def deep(levels: int) -> bytes:
-    return b'{"resourceType":"Patient","extension":' + b'[{"url":"x","extension":' * levels + b"[]" + b"}]" * levels + b"}"
+    return (
+        b'{"resourceType":"Patient","extension":' + b'[{"url":"x","extension":' * levels + b"[]" + b"}]" * levels + b"}"
+    )
 
 
 LONG = b"x" * 1_100_000
@@ -133,7 +135,9 @@ async def test_60_megabytes_are_refused_whether_announced_or_not(bench: httpx2.A
         assert refusal(answer)["issue"][0]["code"] == "too-long"
 
 
-@pytest.mark.parametrize("kind", ["application/fhir+xml", "text/plain", "application/xml", "multipart/form-data; boundary=x", "x"])
+@pytest.mark.parametrize(
+    "kind", ["application/fhir+xml", "text/plain", "application/xml", "multipart/form-data; boundary=x", "x"]
+)
 async def test_a_content_type_that_is_not_read_is_refused(bench: httpx2.AsyncClient, kind: str) -> None:
     headers = {"content-type": kind}
     for answer in (
@@ -165,7 +169,9 @@ async def test_json_without_the_fhir_name_and_with_a_charset_is_read(bench: http
 async def test_an_address_that_is_none_is_refused(
     bench: httpx2.AsyncClient, method: str, path: str, status: int
 ) -> None:
-    answer = await bench.request(method, path, **({"json": {"resourceType": "Patient", "id": "1"}} if method[0] == "P" else {}))
+    answer = await bench.request(
+        method, path, **({"json": {"resourceType": "Patient", "id": "1"}} if method[0] == "P" else {})
+    )
     assert answer.status_code == status
     refusal(answer)
 

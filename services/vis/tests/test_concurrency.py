@@ -52,7 +52,9 @@ async def test_of_many_puts_to_a_free_id_one_creates_and_none_is_lost(ward: Any,
 
 async def test_updates_and_deletes_at_once_leave_an_unbroken_history(ward: Any, bench: httpx2.AsyncClient) -> None:
     id = await ward.patient()
-    calls = [bench.put(f"/Patient/{id}", json=patient(id)) if n % 2 else bench.delete(f"/Patient/{id}") for n in range(16)]
+    calls = [
+        bench.put(f"/Patient/{id}", json=patient(id)) if n % 2 else bench.delete(f"/Patient/{id}") for n in range(16)
+    ]
     codes = {answer.status_code for answer in await asyncio.gather(*calls)}
     assert codes <= {200, 201, 204, 409}
     told = (await bench.get(f"/Patient/{id}/_history")).json()["entry"]
@@ -85,7 +87,9 @@ async def test_a_create_that_cannot_be_told_is_refused_and_its_neighbours_are_st
     big = {"resourceType": "DocumentReference", "status": "current", "content": contents}
     small = {"resourceType": "Patient"}
     answers = await asyncio.wait_for(
-        asyncio.gather(bench.post("/DocumentReference", json=big), *(bench.post("/Patient", json=small) for _ in range(8))),
+        asyncio.gather(
+            bench.post("/DocumentReference", json=big), *(bench.post("/Patient", json=small) for _ in range(8))
+        ),
         30,
     )
     assert [answer.status_code for answer in answers[1:]] == [201] * 8
@@ -93,7 +97,13 @@ async def test_a_create_that_cannot_be_told_is_refused_and_its_neighbours_are_st
 
 
 @pytest.mark.parametrize(
-    "error", [asyncpg.InternalClientError("gone"), asyncpg.ConnectionDoesNotExistError("gone"), RuntimeError("a bug"), OSError()]
+    "error",
+    [
+        asyncpg.InternalClientError("gone"),
+        asyncpg.ConnectionDoesNotExistError("gone"),
+        RuntimeError("a bug"),
+        OSError(),
+    ],
 )
 async def test_whatever_goes_wrong_with_the_log_nobody_reads_unlogged_or_waits_for_ever(
     ward: Any, bench: httpx2.AsyncClient, engine: Engine, monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -34,21 +34,27 @@ async def test_a_condition_that_several_meet_is_refused(ward: Any, bench: httpx2
     assert len(await ward.ids("/Organization?identifier=urn:o|c-2")) == 2
 
 
-async def test_a_condition_may_leave_the_system_out_or_say_that_there_is_none(ward: Any, bench: httpx2.AsyncClient) -> None:
+async def test_a_condition_may_leave_the_system_out_or_say_that_there_is_none(
+    ward: Any, bench: httpx2.AsyncClient
+) -> None:
     await ward.add(organization("c-3"))
     assert (await create(bench, "c-3", "identifier=c-3")).status_code == 200
     assert (await create(bench, "c-3", "?identifier=urn%3Ao%7Cc-3")).status_code == 200
     assert (await create(bench, "c-3", "identifier=|c-3")).status_code == 201
 
 
-@pytest.mark.parametrize("condition", ["name=x", "identifier=a,b", "identifier=urn:o|", "", "identifier=a&name=b", "nonsense"])
+@pytest.mark.parametrize(
+    "condition", ["name=x", "identifier=a,b", "identifier=urn:o|", "", "identifier=a&name=b", "nonsense"]
+)
 async def test_a_condition_that_is_not_served_is_refused(bench: httpx2.AsyncClient, condition: str) -> None:
     answer = await bench.post("/Organization", json=organization("c"), headers={"if-none-exist": condition})
     assert answer.status_code == 400
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
-async def test_the_same_personnummer_in_another_notation_is_the_same_condition(ward: Any, bench: httpx2.AsyncClient) -> None:
+async def test_the_same_personnummer_in_another_notation_is_the_same_condition(
+    ward: Any, bench: httpx2.AsyncClient
+) -> None:
     body = {"resourceType": "Organization", "name": "O"}
     one = {**body, "identifier": [{"system": OID, "value": "20121212-1212"}]}
     other = {**body, "identifier": [{"system": PNR, "value": "201212121212"}]}
@@ -66,7 +72,9 @@ async def test_64_clients_with_the_same_condition_make_exactly_one(ward: Any, be
     assert len(await ward.ids("/Organization?identifier=urn:o|c-64")) == 1
 
 
-async def test_64_clients_of_a_unit_never_seen_before_make_exactly_one_labelled_fact(ward: Any, an_observation_of: Any) -> None:
+async def test_64_clients_of_a_unit_never_seen_before_make_exactly_one_labelled_fact(
+    ward: Any, an_observation_of: Any
+) -> None:
     from kit.caller import Commission
 
     unit = Commission("c-new", "SE0000000009-N9", "Ny", "SE0000000009-N", "Ny vårdgivare", "Läkare")
@@ -115,7 +123,9 @@ async def test_the_same_condition_twice_in_a_transaction_is_one_resource(
     assert len(await ward.ids(f"/Observation?performer=Organization/{id}")) == 2
 
 
-async def test_a_conditional_reference_needs_exactly_one(ward: Any, bench: httpx2.AsyncClient, an_observation_of: Any) -> None:
+async def test_a_conditional_reference_needs_exactly_one(
+    ward: Any, bench: httpx2.AsyncClient, an_observation_of: Any
+) -> None:
     patient, one = await ward.patient(), await ward.add(organization("r-1"))
     for _ in range(2):
         await ward.add(organization("r-2"))

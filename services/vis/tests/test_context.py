@@ -18,7 +18,9 @@ def post(resource: dict[str, Any], url: str = "urn:uuid:x") -> dict[str, Any]:
     return {"fullUrl": url, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}}
 
 
-async def test_staff_write_about_the_patient_they_name(ward: Any, doctor: httpx2.AsyncClient, an_observation_of: Any) -> None:
+async def test_staff_write_about_the_patient_they_name(
+    ward: Any, doctor: httpx2.AsyncClient, an_observation_of: Any
+) -> None:
     one, other = await ward.patient(), await ward.patient()
     body = an_observation_of(one)
     missing = await doctor.post("/Observation", json=body)
@@ -51,7 +53,9 @@ async def test_the_context_of_token_and_header_must_be_the_same(ward: Any, an_ob
         assert answer.status_code == 403
 
 
-async def test_a_transaction_of_staff_is_about_one_patient(ward: Any, doctor: httpx2.AsyncClient, an_observation_of: Any) -> None:
+async def test_a_transaction_of_staff_is_about_one_patient(
+    ward: Any, doctor: httpx2.AsyncClient, an_observation_of: Any
+) -> None:
     one, other = await ward.patient(), await ward.patient()
     mine, theirs = post(an_observation_of(one), "urn:uuid:1"), post(an_observation_of(other), "urn:uuid:2")
     new = post({"resourceType": "Patient"}, "urn:uuid:new")
@@ -65,12 +69,17 @@ async def test_a_transaction_of_staff_is_about_one_patient(ward: Any, doctor: ht
     assert (await doctor.post("", json=transaction(new, theirs))).status_code == 422
     again = post({"resourceType": "Patient"}, "urn:uuid:again")
     assert (await doctor.post("", json=transaction(new, again, of_new))).status_code == 403
-    put = {"resource": {"resourceType": "Patient", "id": other}, "request": {"method": "PUT", "url": f"Patient/{other}"}}
+    put = {
+        "resource": {"resourceType": "Patient", "id": other},
+        "request": {"method": "PUT", "url": f"Patient/{other}"},
+    }
     assert (await doctor.post("", json=transaction(put))).status_code == 403
     assert (await doctor.post("", json=transaction(put), headers=context)).status_code == 422
 
 
-async def test_a_batch_of_staff_is_about_the_patient_in_context(ward: Any, doctor: httpx2.AsyncClient, an_observation_of: Any) -> None:
+async def test_a_batch_of_staff_is_about_the_patient_in_context(
+    ward: Any, doctor: httpx2.AsyncClient, an_observation_of: Any
+) -> None:
     one, other = await ward.patient(), await ward.patient()
     batch = transaction(post(an_observation_of(one)), post(an_observation_of(other)), kind="batch")
 
@@ -128,7 +137,11 @@ async def test_without_a_good_token_nothing_is_answered_but_what_is_public(app: 
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app), base_url=str(ward.bench.base_url), headers=headers
         ) as caller:
-            for answer in (await caller.get("/Patient/x"), await caller.post("", json={}), await caller.get("/Patient")):
+            for answer in (
+                await caller.get("/Patient/x"),
+                await caller.post("", json={}),
+                await caller.get("/Patient"),
+            ):
                 assert answer.status_code == 401, what
                 assert answer.json()["issue"][0]["code"] == "login"
                 assert answer.headers["www-authenticate"].startswith("Bearer")

@@ -19,10 +19,26 @@ TYPES = ("Patient", "Observation", "Encounter", "Condition", "RiskAssessment", "
 CONTROLS = ["_sort", "_count", "_include", "_revinclude", "_total", "_summary", "_elements", "_cursor", "_format", "_id",
             "_lastUpdated", "_has:Observation:patient:code", "_type", "subject.name", "patient.identifier", "subject:Patient"]  # fmt: skip
 PREFIXES = ["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
-MODIFIERS = ["", ":not", ":exact", ":contains", ":missing", ":identifier", ":text", ":in", ":of-type", ":Patient", ":iterate"]
+MODIFIERS = [
+    "",
+    ":not",
+    ":exact",
+    ":contains",
+    ":missing",
+    ":identifier",
+    ":text",
+    ":in",
+    ":of-type",
+    ":Patient",
+    ":iterate",
+]
 
-dates = st.sampled_from(["0001", "1900-01-01", "2026-02", "9999-12-31", "2026-01-01T00:00:00Z", "9999", "0001-01-01T00:00:00+14:00"])
-numbers = st.one_of(st.integers().map(str), st.floats().map(str), st.sampled_from(["1e999", "-1e-999", "0.0", "1e308", "9" * 40]))
+dates = st.sampled_from(
+    ["0001", "1900-01-01", "2026-02", "9999-12-31", "2026-01-01T00:00:00Z", "9999", "0001-01-01T00:00:00+14:00"]
+)
+numbers = st.one_of(
+    st.integers().map(str), st.floats().map(str), st.sampled_from(["1e999", "-1e-999", "0.0", "1e308", "9" * 40])
+)
 texts = st.text(max_size=20)
 words = st.sampled_from(["true", "|", "a|b", "|b", "a|", "Patient/1", "http://x/Patient/1", "urn:x", "*", "Observation:subject",
                          "-date", "name", "a,b", "\\,", "$", "5|http://unitsofmeasure.org|kg", "5||kg", "count"])  # fmt: skip
@@ -35,7 +51,9 @@ def searches(draw: Any) -> str:
     known = sorted(params_of(type_name))
     pairs = []
     for _ in range(draw(st.integers(1, 3))):
-        name = draw(st.one_of(st.sampled_from(known), st.sampled_from(CONTROLS), texts)) + draw(st.sampled_from(MODIFIERS))
+        name = draw(st.one_of(st.sampled_from(known), st.sampled_from(CONTROLS), texts)) + draw(
+            st.sampled_from(MODIFIERS)
+        )
         pairs.append(f"{quote(name, safe=':.')}={quote(draw(values), safe='')}")
     return f"/{type_name}?" + "&".join(pairs)
 
@@ -101,8 +119,11 @@ SAMPLES: list[Any] = [
 FITTING = st.fixed_dictionaries(
     {},
     optional={
-        "identifier": st.just([{"system": "urn:oid:1.2.752.129.2.1.3.1", "value": "\u0661\u0662"}]) | st.just([{"system": "urn:x"}]),
-        "name": st.builds(lambda text: [{"family": "x" + text + "x"}], st.text(st.characters(min_codepoint=32, codec="utf-8"))),
+        "identifier": st.just([{"system": "urn:oid:1.2.752.129.2.1.3.1", "value": "\u0661\u0662"}])
+        | st.just([{"system": "urn:x"}]),
+        "name": st.builds(
+            lambda text: [{"family": "x" + text + "x"}], st.text(st.characters(min_codepoint=32, codec="utf-8"))
+        ),
         "birthDate": st.sampled_from(["0001", "9999-12-31", "2026-02"]),
         "deceasedDateTime": st.sampled_from(["9999-12-31T23:59:60Z", "0001-01-01T00:00:00+14:00"]),
         "telecom": st.just([{"value": "\ufeff\u202e"}]),
@@ -129,8 +150,18 @@ async def test_bodies_are_answered_and_what_is_taken_can_be_read_back(bench: htt
         body["resourceType"] = body["resourceType"] if isinstance(body["resourceType"], str) else "Patient"
         content = json.dumps(body).encode()
         headers = {"content-type": "application/fhir+json"}
-        answers = [await bench.post(f"/{body['resourceType'] if body['resourceType'].isalpha() else 'Patient'}", content=content, headers=headers)]
-        bundle = b'{"resourceType":"Bundle","type":"batch","entry":[{"resource":' + content + b',"request":{"method":"POST","url":"Patient"}}]}'
+        answers = [
+            await bench.post(
+                f"/{body['resourceType'] if body['resourceType'].isalpha() else 'Patient'}",
+                content=content,
+                headers=headers,
+            )
+        ]
+        bundle = (
+            b'{"resourceType":"Bundle","type":"batch","entry":[{"resource":'
+            + content
+            + b',"request":{"method":"POST","url":"Patient"}}]}'
+        )
         answers.append(await bench.post("", content=bundle, headers=headers))
         answered(answers)
         if answers[0].status_code == 201:
@@ -144,9 +175,33 @@ async def test_bodies_are_answered_and_what_is_taken_can_be_read_back(bench: htt
 
 async def test_headers_and_addresses_made_up_are_answered(bench: httpx2.AsyncClient, ward: Any) -> None:
     id = await ward.patient()
-    odd = ["", "*", "W/", '"', 'W/"-1"', "W/\"99999999999\"", "a" * 5000, "identifier=", "?", "=", "&&", "\xe5", "identifier=%FF", "%00", "a=\tb"]
+    odd = [
+        "",
+        "*",
+        "W/",
+        '"',
+        'W/"-1"',
+        'W/"99999999999"',
+        "a" * 5000,
+        "identifier=",
+        "?",
+        "=",
+        "&&",
+        "\xe5",
+        "identifier=%FF",
+        "%00",
+        "a=\tb",
+    ]
     for value in odd:
-        for name in ("if-match", "if-none-match", "if-none-exist", "prefer", "fvm-patient", "idempotency-key", "content-type"):
+        for name in (
+            "if-match",
+            "if-none-match",
+            "if-none-exist",
+            "prefer",
+            "fvm-patient",
+            "idempotency-key",
+            "content-type",
+        ):
             headers = {name: value.encode("latin-1")}
             body = {"resourceType": "Patient", "id": id}
             answers = [

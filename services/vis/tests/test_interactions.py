@@ -29,7 +29,9 @@ async def test_a_create_gets_an_id_of_ours_whatever_id_it_brings(bench: httpx2.A
     assert made.json()["id"] != "mine"
 
 
-async def test_an_update_makes_a_new_version_and_the_old_one_stays_readable(ward: Any, bench: httpx2.AsyncClient) -> None:
+async def test_an_update_makes_a_new_version_and_the_old_one_stays_readable(
+    ward: Any, bench: httpx2.AsyncClient
+) -> None:
     id = await ward.patient(active=True)
     changed = await bench.put(f"/Patient/{id}", json={"resourceType": "Patient", "id": id, "active": False})
     assert (changed.status_code, changed.headers["etag"]) == (200, 'W/"2"')

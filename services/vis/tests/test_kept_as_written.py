@@ -94,9 +94,7 @@ async def test_contained_resources_and_primitive_extensions_come_back(bench: htt
         "code": {"text": "x"},
         "subject": {"reference": "#p1"},
         "_effectiveDateTime": {
-            "extension": [
-                {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
-            ]
+            "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
         },
     }
     made = await bench.post("/Observation", json=body)

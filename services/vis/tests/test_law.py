@@ -21,7 +21,11 @@ async def fact(ward: Any, doctor: httpx2.AsyncClient) -> tuple[str, str, str]:
         doctor, **{"fvm-patient": patient},
     )  # fmt: skip
     observation = await ward.observation(
-        patient, "zlag", doctor, encounter={"reference": f"Encounter/{encounter}"}, identifier=[{"system": "urn:l", "value": patient}]
+        patient,
+        "zlag",
+        doctor,
+        encounter={"reference": f"Encounter/{encounter}"},
+        identifier=[{"system": "urn:l", "value": patient}],
     )
     return patient, observation, encounter
 
@@ -37,7 +41,11 @@ async def test_another_providers_facts_are_absent_from_every_way_of_looking(
 ) -> None:
     patient, observation, encounter = fact
     other = doctor_elsewhere
-    for address in (f"/Observation/{observation}", f"/Observation/{observation}/_history", f"/Observation/{observation}/_history/1"):
+    for address in (
+        f"/Observation/{observation}",
+        f"/Observation/{observation}/_history",
+        f"/Observation/{observation}/_history/1",
+    ):
         assert (await other.get(address)).status_code == 404, address
     for search in (
         f"/Observation?patient={patient}", f"/Observation?_id={observation}", f"/Observation?identifier=urn:l|{patient}",
@@ -47,7 +55,9 @@ async def test_another_providers_facts_are_absent_from_every_way_of_looking(
     ):  # fmt: skip
         told = (await other.get(f"{search}&_total=accurate")).json()
         assert (told["total"], told.get("entry", [])) == (0, []), search
-    told = (await other.get(f"/Patient?_id={patient}&_revinclude=Observation:subject&_revinclude=Encounter:subject")).json()
+    told = (
+        await other.get(f"/Patient?_id={patient}&_revinclude=Observation:subject&_revinclude=Encounter:subject")
+    ).json()
     assert [e["resource"]["resourceType"] for e in told["entry"]] == ["Patient"]
     told = (await other.get(f"/Patient/{patient}/$everything")).json()
     assert [e["resource"]["resourceType"] for e in told["entry"]] == ["Patient"]
@@ -80,21 +90,33 @@ async def test_conditions_are_decided_over_what_the_caller_may_see(
     patient, observation, _ = fact
     body = {**an_observation_of(patient), "identifier": [{"system": "urn:l", "value": patient}]}
     condition = {"if-none-exist": f"identifier=urn:l|{patient}", "fvm-patient": patient}
-    async with ward.client("staff", commission=NORRBY, subject="n") as own, ward.client("staff", commission=SJOVIK) as other:
+    async with (
+        ward.client("staff", commission=NORRBY, subject="n") as own,
+        ward.client("staff", commission=SJOVIK) as other,
+    ):
         assert (await own.post("/Observation", json=body, headers=condition)).status_code == 200
         made = await other.post("/Observation", json=body, headers=condition)
         assert made.status_code == 201
         assert made.json()["id"] != observation
 
 
-async def test_an_update_does_not_change_the_owner(ward: Any, fact: tuple[str, str, str], an_observation_of: Any) -> None:
+async def test_an_update_does_not_change_the_owner(
+    ward: Any, fact: tuple[str, str, str], an_observation_of: Any
+) -> None:
     patient, observation, _ = fact
     body = {**an_observation_of(patient, "zlag"), "id": observation}
     unit = Commission("c-9", "SE0000000001-N2", "Annan enhet", "SE0000000001-N", "Region Norr", "Läkare")
-    async with ward.client("staff", commission=unit, subject="n2") as colleague, ward.client("staff", commission=SJOVIK) as other:
-        assert (await colleague.put(f"/Observation/{observation}", json=body, headers={"fvm-patient": patient})).status_code == 200
+    async with (
+        ward.client("staff", commission=unit, subject="n2") as colleague,
+        ward.client("staff", commission=SJOVIK) as other,
+    ):
+        assert (
+            await colleague.put(f"/Observation/{observation}", json=body, headers={"fvm-patient": patient})
+        ).status_code == 200
         assert (await other.get(f"/Observation/{observation}")).status_code == 404
-    rows = await ward.engine.db.pool.fetch("select unit from label join res on res.lab = label.id where res.id = $1", observation)
+    rows = await ward.engine.db.pool.fetch(
+        "select unit from label join res on res.lab = label.id where res.id = $1", observation
+    )
     assert [row["unit"] for row in rows] == [NORRBY.unit]
 
 
@@ -122,12 +144,18 @@ async def test_a_patients_token_that_names_no_patient_shows_nobody(ward: Any, fa
         assert await ward.ids("/Patient?family=zlag", nobody) == []
 
 
-async def test_patients_do_not_write_into_the_record(ward: Any, fact: tuple[str, str, str], an_observation_of: Any) -> None:
+async def test_patients_do_not_write_into_the_record(
+    ward: Any, fact: tuple[str, str, str], an_observation_of: Any
+) -> None:
     patient, body = fact[0], an_observation_of(fact[0])
     request = {"method": "POST", "url": "Observation"}
     async with ward.client("patient", patient=patient, subject=patient, commission=None, scope="patient/*.cruds") as me:
         assert (await me.post("/Observation", json=body)).status_code == 403
-        transaction = {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": body, "request": request}]}
+        transaction = {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [{"resource": body, "request": request}],
+        }
         assert (await me.post("", json=transaction)).status_code == 403
         told = (await me.post("", json={**transaction, "type": "batch"})).json()
         assert told["entry"][0]["response"]["status"] == "403"

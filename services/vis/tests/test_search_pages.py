@@ -52,7 +52,16 @@ async def test_strings_and_other_dates_sort_and_what_has_none_comes_last(ward: A
     assert await ward.ids(f"{of}&_sort=-family") == [b, a, c]
     assert await ward.ids(f"{of}&_sort=death-date") == [a, b, c]
     assert await ward.ids(f"{of}&_sort=-death-date") == [b, a, c]
-    for sort in ("family", "-family", "death-date", "-death-date", "_lastUpdated", "-_lastUpdated", "_id", "-birthdate"):
+    for sort in (
+        "family",
+        "-family",
+        "death-date",
+        "-death-date",
+        "_lastUpdated",
+        "-_lastUpdated",
+        "_id",
+        "-birthdate",
+    ):
         found = await pages(ward.bench, f"{of}&_sort={sort}&_count=1")
         assert [len(page) for page in found] == [1, 1, 1], sort
         assert [id for page in found for id in page] == await ward.ids(f"{of}&_sort={sort}"), sort
@@ -103,7 +112,9 @@ async def test_a_cursor_belongs_to_its_search_and_cannot_be_made_up(
     of = f"/Observation?patient={ten[0]}"
     first = (await bench.get(f"{of}&_count=3&_sort=date")).json()
     cursor = parse_qs(urlsplit(first["link"][1]["url"]).query)["_cursor"][0]
-    assert (await bench.get(f"{of}&_sort=date&_count=5&_cursor={cursor}")).status_code == 200  # the page size may change
+    assert (
+        await bench.get(f"{of}&_sort=date&_count=5&_cursor={cursor}")
+    ).status_code == 200  # the page size may change
     flipped = ("B" if cursor[0] == "A" else "A") + cursor[1:]
     for bad in (f"{of}&_sort=-date&_cursor={cursor}", f"/Observation?_sort=date&_cursor={cursor}"):
         assert (await bench.get(bad)).status_code == 400
@@ -122,7 +133,9 @@ async def test_a_cursor_does_not_show_the_name_it_was_sorted_by(ward: Any, bench
     assert b"zhemlig" not in base64.urlsafe_b64decode(cursor + "==")
 
 
-async def test_a_posted_search_answers_as_get_and_keeps_names_out_of_its_links(ward: Any, bench: httpx2.AsyncClient) -> None:
+async def test_a_posted_search_answers_as_get_and_keeps_names_out_of_its_links(
+    ward: Any, bench: httpx2.AsyncClient
+) -> None:
     ids = {await ward.patient(name=[{"family": "Zpostå"}]) for _ in range(3)}
     form = {"family": "zpostå", "_sort": "_id", "_count": "2"}
     first = (await bench.post("/Patient/_search", data=form)).json()
@@ -169,7 +182,15 @@ async def test_lenient_handling_leaves_unknown_parameters_out_and_says_so(ward: 
 
 
 async def test_every_search_parameter_that_is_advertised_can_be_searched(bench: httpx2.AsyncClient) -> None:
-    values = {"string": "x", "token": "x", "reference": "x", "date": "2020", "number": "1", "quantity": "1", "uri": "urn:x"}
+    values = {
+        "string": "x",
+        "token": "x",
+        "reference": "x",
+        "date": "2020",
+        "number": "1",
+        "quantity": "1",
+        "uri": "urn:x",
+    }
     told = (await bench.get("/metadata")).json()["rest"][0]["resource"]
     gate = asyncio.Semaphore(4)
     refused: list[str] = []

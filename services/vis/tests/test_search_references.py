@@ -71,9 +71,13 @@ async def test_a_resource_about_several_patients_is_found_under_each(ward: Any, 
             counted = (await bench.get(search + "&_summary=count")).json()["total"]
             assert counted == 1, search
         assert await ward.ids(f"/Patient?_has:Account:subject:status=active&_id={patient}") == [patient]
-        assert await entries(bench, f"/Patient?_id={patient}&_revinclude=Account:subject", "include") == [f"Account/{a}"]
+        assert await entries(bench, f"/Patient?_id={patient}&_revinclude=Account:subject", "include") == [
+            f"Account/{a}"
+        ]
         told = await bench.get(f"/Patient/{patient}/$everything")
-        assert f"Account/{a}" in {f"{e['resource']['resourceType']}/{e['resource']['id']}" for e in told.json()["entry"]}
+        assert f"Account/{a}" in {
+            f"{e['resource']['resourceType']}/{e['resource']['id']}" for e in told.json()["entry"]
+        }
     both = await entries(bench, f"/Account?_id={a}&_include=Account:subject", "include")
     assert both == sorted([f"Patient/{one}", f"Patient/{two}"])
 
@@ -93,7 +97,9 @@ async def test_a_patient_who_is_not_the_subject_is_not_found_as_one(ward: Any, b
 
 
 async def test_chains_lead_through_references(ward: Any) -> None:
-    patient = await ward.patient(name=[{"family": "Zkedja"}], gender="female", identifier=[{"system": "urn:k", "value": "1"}])
+    patient = await ward.patient(
+        name=[{"family": "Zkedja"}], gender="female", identifier=[{"system": "urn:k", "value": "1"}]
+    )
     organization = await ward.add({"resourceType": "Organization", "name": "Zkliniken"})
     encounter = await ward.add(
         {
@@ -111,7 +117,11 @@ async def test_chains_lead_through_references(ward: Any) -> None:
     ):  # fmt: skip
         assert await ward.ids(f"/Observation?{search}") == [a], search
         assert (await ward.bench.get(f"/Observation?{search}&_total=accurate")).json()["total"] == 1, search
-    for search in ("patient.family=zked&patient.gender=male", "encounter.service-provider.name=other", "patient.family=x9"):
+    for search in (
+        "patient.family=zked&patient.gender=male",
+        "encounter.service-provider.name=other",
+        "patient.family=x9",
+    ):
         assert await ward.ids(f"/Observation?{search}") == [], search
 
 
@@ -119,9 +129,16 @@ async def test_has_finds_what_is_referred_to(ward: Any) -> None:
     patient = await ward.patient(name=[{"family": "Zhas"}])
     practitioner = await ward.add({"resourceType": "Practitioner", "name": [{"family": "Zhas"}]})
     encounter = await ward.add(
-        {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}, "subject": ref("Patient", patient)}
+        {
+            "resourceType": "Encounter",
+            "status": "finished",
+            "class": {"code": "AMB"},
+            "subject": ref("Patient", patient),
+        }
     )
-    await ward.observation(patient, "zhas-1", performer=[ref("Practitioner", practitioner)], encounter=ref("Encounter", encounter))
+    await ward.observation(
+        patient, "zhas-1", performer=[ref("Practitioner", practitioner)], encounter=ref("Encounter", encounter)
+    )
     assert await ward.ids("/Patient?_has:Observation:patient:code=zhas-1") == [patient]
     assert await ward.ids("/Patient?_has:Observation:subject:code=http://loinc.org|zhas-1") == [patient]
     assert await ward.ids("/Patient?_has:Observation:patient:code=zhas-2") == []
@@ -154,9 +171,9 @@ async def test_includes_bring_what_is_referred_to_and_what_refers(ward: Any, ben
     assert await entries(bench, f"/Patient?_id={patient}&_revinclude=Observation:subject", include) == both
     assert await entries(bench, f"/Patient?_id={patient}&_revinclude=Observation:patient", include) == both
     assert await entries(bench, f"/Patient?_id={patient}&_revinclude=Observation:*", include) == both
-    assert await entries(bench, f"/Practitioner?_id={practitioner}&_revinclude=Observation:performer", include) == both[:0] + [
-        f"Observation/{a}"
-    ]
+    assert await entries(bench, f"/Practitioner?_id={practitioner}&_revinclude=Observation:performer", include) == both[
+        :0
+    ] + [f"Observation/{a}"]
     total = (await bench.get(f"/Patient?_id={patient}&_revinclude=Observation:subject&_total=accurate")).json()["total"]
     assert total == 1  # what is included is not counted
 
@@ -179,7 +196,10 @@ async def test_everything_brings_the_compartment_and_its_registers_page_by_page(
 ) -> None:
     patient, other = await ward.patient(), await ward.patient()
     practitioner = await ward.add({"resourceType": "Practitioner"})
-    mine = {f"Observation/{await ward.observation(patient, performer=[ref('Practitioner', practitioner)])}" for _ in range(5)}
+    mine = {
+        f"Observation/{await ward.observation(patient, performer=[ref('Practitioner', practitioner)])}"
+        for _ in range(5)
+    }
     await ward.observation(other)
     told = (await bench.get(f"/Patient/{patient}/$everything")).json()
     found = {f"{e['resource']['resourceType']}/{e['resource']['id']}" for e in told["entry"]}

@@ -13,11 +13,11 @@ def text(value: str) -> str:
     return quote(value, safe="")
 
 
-
-
 async def test_strings_are_found_by_their_beginning_whatever_case_and_accents(ward: Any) -> None:
     a = await ward.patient(name=[{"family": "Zåkäöson", "given": ["Östen", "Per-Erik"]}])
-    b = await ward.patient(name=[{"family": "Zakaoson-Sørensen"}], address=[{"city": "Zñandú", "line": ["Storgatan 1"]}])
+    b = await ward.patient(
+        name=[{"family": "Zakaoson-Sørensen"}], address=[{"city": "Zñandú", "line": ["Storgatan 1"]}]
+    )
     assert set(await ward.ids("/Patient?family=zakao")) == {a, b}
     assert await ward.ids("/Patient?family=" + text("ZÅKÄÖSON-S")) == [b]
     assert await ward.ids("/Patient?family=sorensen") == []
@@ -123,7 +123,9 @@ async def test_a_date_that_is_not_the_main_one_is_found_too(ward: Any) -> None:
 async def test_quantities_are_found_by_value_with_its_precision_and_by_unit(ward: Any) -> None:
     patient = await ward.patient()
     of = f"/Observation?patient={patient}&value-quantity="
-    a = await ward.observation(patient, valueQuantity={"value": 5.40, "unit": "mmol/L", "system": UCUM, "code": "mmol/L"})
+    a = await ward.observation(
+        patient, valueQuantity={"value": 5.40, "unit": "mmol/L", "system": UCUM, "code": "mmol/L"}
+    )
     b = await ward.observation(patient, valueQuantity={"value": 5.44, "unit": "millimol"})
     c = await ward.observation(patient, valueQuantity={"value": 3, "comparator": "<", "unit": "g"})
     assert set(await ward.ids(of + "5.4")) == {a, b}
@@ -147,13 +149,25 @@ async def test_numbers_are_found(ward: Any) -> None:
     patient = await ward.patient()
     body = {"resourceType": "RiskAssessment", "status": "final", "subject": {"reference": f"Patient/{patient}"}}
     a = await ward.add({**body, "prediction": [{"probabilityDecimal": 0.25}]})
-    for value, hit in (("0.25", True), ("0.4", False), ("gt0.2", True), ("lt0.25", False), ("le0.25", True), ("0.2", False)):
+    for value, hit in (
+        ("0.25", True),
+        ("0.4", False),
+        ("gt0.2", True),
+        ("lt0.25", False),
+        ("le0.25", True),
+        ("0.2", False),
+    ):
         assert await ward.ids(f"/RiskAssessment?patient={patient}&probability={value}") == ([a] if hit else []), value
 
 
 async def test_uris_are_found_exactly(ward: Any) -> None:
     patient = await ward.patient()
-    body = {"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": f"Patient/{patient}"}}
+    body = {
+        "resourceType": "CarePlan",
+        "status": "active",
+        "intent": "plan",
+        "subject": {"reference": f"Patient/{patient}"},
+    }
     a = await ward.add({**body, "instantiatesUri": ["http://example.org/Plan/Å"], "instantiatesCanonical": ["urn:p|2"]})
     assert await ward.ids("/CarePlan?instantiates-uri=" + text("http://example.org/Plan/Å")) == [a]
     assert await ward.ids("/CarePlan?instantiates-uri=http://example.org/Plan") == []

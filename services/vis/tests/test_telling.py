@@ -21,7 +21,10 @@ async def told(engine: Engine) -> Any:
 
     async def since() -> list[tuple[str, str, Any]]:
         rows = await engine.db.pool.fetch("select * from outbox where id > $1 order by id", start)
-        return [(row["topic"], row["key"], from_headers(read_headers(row["headers"]), row["key"], row["value"])) for row in rows]
+        return [
+            (row["topic"], row["key"], from_headers(read_headers(row["headers"]), row["key"], row["value"]))
+            for row in rows
+        ]
 
     return since
 
@@ -39,7 +42,14 @@ async def test_a_create_tells_the_body_that_is_stored_with_its_label(
     ((key, record),) = records(await told())
     (entry,) = record.entries
     assert key == f"Observation/{id}"  # about no patient: its own key
-    assert (record.part, record.parts, entry.op, entry.type, entry.id, entry.version) == (1, 1, "put", "Observation", id, 1)
+    assert (record.part, record.parts, entry.op, entry.type, entry.id, entry.version) == (
+        1,
+        1,
+        "put",
+        "Observation",
+        id,
+        1,
+    )
     assert bytes(entry.resource) == (await bench.get(f"/Observation/{id}")).content
     assert (entry.label.provider, entry.label.unit) == ("SE0000000001-N", "SE0000000001-N1")
     position = int(made.headers["fvm-position"])
@@ -74,7 +84,9 @@ async def test_a_transaction_is_one_event_per_patient_and_one_per_resource_witho
     assert all(set(data) == {"patients", "resources"} for _, data in changed)  # ids only
 
 
-async def test_versions_and_deletions_are_told_in_their_order(ward: Any, bench: httpx2.AsyncClient, told: Any, an_observation_of: Any) -> None:
+async def test_versions_and_deletions_are_told_in_their_order(
+    ward: Any, bench: httpx2.AsyncClient, told: Any, an_observation_of: Any
+) -> None:
     patient = await ward.patient()
     id = await ward.observation(patient)
     await bench.put(f"/Observation/{id}", json={**an_observation_of(patient), "id": id, "status": "amended"})

@@ -10,7 +10,9 @@ def bundle(*entries: dict[str, Any], kind: str = "transaction") -> dict[str, Any
     return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
 
 
-def entry(method: str, url: str, resource: dict[str, Any] | None = None, full: str | None = None, **more: str) -> dict[str, Any]:
+def entry(
+    method: str, url: str, resource: dict[str, Any] | None = None, full: str | None = None, **more: str
+) -> dict[str, Any]:
     made: dict[str, Any] = {"request": {"method": method, "url": url, **more}}
     if resource is not None:
         made["resource"] = resource
@@ -27,7 +29,9 @@ def ids_of(answer: httpx2.Response) -> list[str]:
     return [e["response"]["location"].split("/")[-3] for e in answer.json()["entry"]]
 
 
-async def test_placeholders_become_references_to_what_was_created(ward: Any, bench: httpx2.AsyncClient, an_observation_of: Any) -> None:
+async def test_placeholders_become_references_to_what_was_created(
+    ward: Any, bench: httpx2.AsyncClient, an_observation_of: Any
+) -> None:
     observation = {**an_observation_of(None), "subject": {"reference": "urn:uuid:p"}}
     elsewhere = {**an_observation_of(None), "subject": {"reference": "http://old.example/Patient/9"}}
     answer = await bench.post(
@@ -75,7 +79,8 @@ async def test_a_reference_to_what_is_put_in_the_same_transaction_is_rewritten(
     await bench.post(
         "",
         json=bundle(
-            entry("PUT", "Patient/put-ref", patient(id="put-ref"), "urn:uuid:x"), entry("POST", "Observation", observation)
+            entry("PUT", "Patient/put-ref", patient(id="put-ref"), "urn:uuid:x"),
+            entry("POST", "Observation", observation),
         ),
     )
     assert len(await ward.ids("/Observation?patient=put-ref")) == 1
@@ -140,7 +145,13 @@ async def test_an_empty_transaction_is_answered(bench: httpx2.AsyncClient) -> No
 
 
 async def test_what_is_no_bundle_to_carry_out_is_refused(bench: httpx2.AsyncClient) -> None:
-    for body in (patient(), bundle(kind="collection"), {"resourceType": "Bundle"}, [], {"resourceType": "Bundle", "entry": 1}):
+    for body in (
+        patient(),
+        bundle(kind="collection"),
+        {"resourceType": "Bundle"},
+        [],
+        {"resourceType": "Bundle", "entry": 1},
+    ):
         answer = await bench.post("", json=body)
         assert answer.status_code == 400, body
         assert answer.json()["resourceType"] == "OperationOutcome"
@@ -165,7 +176,16 @@ async def test_a_batch_does_what_can_be_done_and_says_what_cannot(ward: Any, ben
     )
     told = answer.json()
     assert told["type"] == "batch-response"
-    assert [e["response"]["status"][:3] for e in told["entry"]] == ["201", "422", "412", "200", "404", "400", "400", "422"]
+    assert [e["response"]["status"][:3] for e in told["entry"]] == [
+        "201",
+        "422",
+        "412",
+        "200",
+        "404",
+        "400",
+        "400",
+        "422",
+    ]
     for n in (1, 2, 4, 5, 6, 7):
         outcome = told["entry"][n]["response"]["outcome"]
         assert outcome["resourceType"] == "OperationOutcome"
@@ -173,7 +193,9 @@ async def test_a_batch_does_what_can_be_done_and_says_what_cannot(ward: Any, ben
     assert (await bench.get(f"/Patient/{id}")).json()["active"] is True
 
 
-async def test_entries_of_a_batch_do_not_refer_to_each_other(ward: Any, bench: httpx2.AsyncClient, an_observation_of: Any) -> None:
+async def test_entries_of_a_batch_do_not_refer_to_each_other(
+    ward: Any, bench: httpx2.AsyncClient, an_observation_of: Any
+) -> None:
     observation = {**an_observation_of(None), "subject": {"reference": "urn:uuid:p"}}
     answer = await bench.post(
         "",
@@ -193,7 +215,9 @@ async def test_a_transaction_of_20_000_entries_is_carried_out(ward: Any, bench: 
 
 
 @pytest.mark.parametrize("kind", ["transaction", "batch"])
-async def test_a_resource_that_extraction_cannot_read_never_breaks_the_server(bench: httpx2.AsyncClient, kind: str) -> None:
+async def test_a_resource_that_extraction_cannot_read_never_breaks_the_server(
+    bench: httpx2.AsyncClient, kind: str
+) -> None:
     odd = patient(birthDate="9999-12-31", deceasedDateTime="0001-01-01T00:00:00+14:00")
     answer = await bench.post("", json=bundle(entry("POST", "Patient", odd), kind=kind))
     assert answer.status_code < 500, answer.text

@@ -70,7 +70,8 @@ def with_references(raw: bytes, new: Mapping[bytes, bytes]) -> bytes:
     """Replaces each reference that stands in `new`; the others stay."""
 
     def replaced(match: re.Match[bytes]) -> bytes:
-        found = new.get(match.group(1))
+        text = match.group(1)
+        found = new.get(quoted(unquoted(text)) if b"\\" in text else text)
         return match.group(0) if found is None else b'"reference":"' + found + b'"'
 
     return _REFERENCE.sub(replaced, raw)

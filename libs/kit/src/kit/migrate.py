@@ -138,3 +138,17 @@ def create_revoked_sessions() -> None:
             until timestamptz not null,
             at timestamptz not null default now()
         )""")
+
+
+def create_operations() -> None:
+    """What operators did: a parked message that was given up stays, with who and why; every act is written down."""
+    op.execute("alter table inbox_parked add column given_up_at timestamptz")
+    op.execute("""
+        create table operation (
+            id bigint generated always as identity primary key,
+            at timestamptz not null default now(),
+            operator text not null,
+            act text not null,
+            what text not null,
+            reason text not null
+        )""")

@@ -1,0 +1,12 @@
+"""What operators do with set-aside messages is written down, and what they give up stays."""
+
+from alembic import op
+
+from kit.migrate import create_operations
+
+revision, down_revision = "0003", "0002"
+
+
+def upgrade() -> None:
+    create_operations()
+    op.execute("alter table message_parked add column given_up_at timestamptz")

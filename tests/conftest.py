@@ -23,7 +23,8 @@ from fvm.region import Region
 from fvm.settings import Settings, from_environment
 from fvm.supervise import Watch
 
-START, END, END_OF_FRAME = b"\x0b", b"\x1c", b"\x1c\r"
+START, END_OF_FRAME = b"\x0b", b"\x1c\r"
+PATIENCE = 8  # seconds an HL7 v2 frame may take in this region, so that a test can see one that takes longer
 
 
 class Wire:
@@ -44,11 +45,6 @@ class Wire:
         async with asyncio.timeout(seconds):
             frame = await self._reader.readuntil(END_OF_FRAME)
         return frame.strip(START + END_OF_FRAME).decode("latin-1")
-
-    async def ended(self, seconds: float = 10) -> bool:
-        """True when the other side closes within this time, having said nothing more."""
-        async with asyncio.timeout(seconds):
-            return await self._reader.read() == b""
 
     async def __aenter__(self) -> Self:
         return self
@@ -171,12 +167,15 @@ def region() -> Iterator[House]:
     settings = Settings(data, gateway_port=doors["gateway"], mllp_port=doors["mllp"], public_url=public)
     house = House(settings)
     house.region = Region(settings, house.said.append, lambda: False)
+    patch = pytest.MonkeyPatch()
     _HOUSES.append(house)
     try:
+        patch.setenv("FVM_MLLP_FRAME_SECONDS", str(PATIENCE))
         with ThreadPoolExecutor(1) as aside:  # the start has event loops of its own
             aside.submit(house.start).result()
         yield house
     finally:
+        patch.undo()
         _HOUSES.clear()
         house.stop()
         shutil.rmtree(data, ignore_errors=True)

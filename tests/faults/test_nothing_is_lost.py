@@ -60,6 +60,7 @@ class Storm:
     before: dict[str, Counter[str]] = field(default_factory=dict)  # by door: resources of each type
     without_kafka: float = 0.0
     parked_before: dict[str, int] = field(default_factory=dict)
+    senders: list["asyncio.Task[None]"] = field(default_factory=list)
 
     async def speaks(self, connection: int) -> None:
         """One sender: its patients' messages in order, each again until it is answered AA."""
@@ -74,7 +75,9 @@ class Storm:
                     wire = wire or await self.house.wire()
                     reply = await wire.say(oru(patient, step), 40)
                 except (OSError, EOFError, TimeoutError):
-                    wire = None
+                    if wire is not None:
+                        wire.writer.close()
+                        wire = None
                     self.resent += 1
                     await asyncio.sleep(0.1)
                     continue
@@ -100,7 +103,9 @@ class Storm:
         """Lets this phase's share through, kills the part half way, and waits until all of it is answered."""
         self.released = (number + 1) * SHARE
         sending = [asyncio.create_task(one) for one in posting]
-        await self.until(lambda: len(self.acknowledged) >= number * SHARE + SHARE // 2, f"half of phase {number} ({part})")
+        await self.until(
+            lambda: len(self.acknowledged) >= number * SHARE + SHARE // 2, f"half of phase {number} ({part})"
+        )
         await asyncio.to_thread(self.house.kill, part, stay_dead=stay_dead)
         await self.until(
             lambda: len(self.acknowledged) >= self.released and all(task.done() for task in sending),
@@ -111,6 +116,9 @@ class Storm:
     async def until(self, true: Callable[[], bool], what: str, seconds: float = PHASE_WITHIN) -> None:
         end = time.monotonic() + seconds
         while not true():
+            for sender in self.senders:
+                if sender.done() and not sender.cancelled() and sender.exception() is not None:
+                    sender.result()  # it was told something else than AA: that ends the storm at once
             if time.monotonic() > end:
                 pytest.fail(
                     f"Not within {seconds:.0f} s: {what} ({len(self.acknowledged)} messages, {len(self.bundles)} bundles)"
@@ -174,7 +182,7 @@ async def storm(
         storm.parked_before[service] = await aside(house, service, "inbox_parked")
     for base in ("/vis/fhir", "/fhir"):
         storm.before[base] = await totals(client, base, kinds)
-    senders = [asyncio.create_task(storm.speaks(connection)) for connection in range(CONNECTIONS)]
+    storm.senders = [asyncio.create_task(storm.speaks(connection)) for connection in range(CONNECTIONS)]
     try:
         for number, part in enumerate(PARTS):
             posting = [storm.posts(client, nth, transactions[nth]) for nth in range(number, BUNDLES, PHASES)]
@@ -188,12 +196,12 @@ async def storm(
         await asyncio.sleep(max(0.0, AWAY - storm.without_kafka))
         house.revive("kafka")
         await storm.ready()
-        await asyncio.gather(*senders)
+        await asyncio.gather(*storm.senders)
     finally:
         house.revive("kafka")
-        for task in senders:
+        for task in storm.senders:
             task.cancel()
-        await asyncio.gather(*senders, return_exceptions=True)
+        await asyncio.gather(*storm.senders, return_exceptions=True)
     return storm
 
 

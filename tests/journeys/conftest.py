@@ -1,12 +1,12 @@
 """What every journey needs: somebody at the gateway, and a way to look at the region's record."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import httpx2
 import msgspec
 import pytest
-from decimal import Decimal
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 

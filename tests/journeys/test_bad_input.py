@@ -79,9 +79,7 @@ async def coded(answer: httpx2.Response, status: int, began: float, code: str = 
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("beside")
-async def test_a_body_that_is_wrong_is_refused_saying_where(
-    bench: httpx2.AsyncClient, body: str, says: str
-) -> None:
+async def test_a_body_that_is_wrong_is_refused_saying_where(bench: httpx2.AsyncClient, body: str, says: str) -> None:
     began = time.monotonic()
     answer = await bench.post("/vis/fhir/Patient", content=body.encode(), headers=FHIR)
     assert answer.status_code in (400, 422), answer.text[:500]
@@ -125,7 +123,13 @@ async def test_a_body_of_60_mb_is_refused_before_it_is_taken(region: Any, base: 
     answer = asyncio.create_task(reader.read(2000))
     began = time.monotonic()
     kind = FHIR["content-type"] if base == "/vis/fhir" else EVENT["content-type"]
-    lines = [f"POST {base} HTTP/1.1", "host: x", f"authorization: Bearer {region.token()}", f"content-type: {kind}", length]
+    lines = [
+        f"POST {base} HTTP/1.1",
+        "host: x",
+        f"authorization: Bearer {region.token()}",
+        f"content-type: {kind}",
+        length,
+    ]
     writer.write("\r\n".join([*lines, "", ""]).encode())
     with suppress(ConnectionError):  # it has said no and hung up while we were still talking
         while "chunked" in length and not answer.done() and time.monotonic() - began < AT_ONCE:

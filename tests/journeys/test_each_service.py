@@ -30,7 +30,9 @@ async def test_it_counts_for_prometheus(region: Any, service: str) -> None:
     assert all(float(line.rpartition(" ")[2]) is not None for line in lines)
 
 
-EMPTY = pytest.mark.xfail(strict=True, reason="VIS has only FHIR routes, and those are not in its own /openapi.json yet")
+EMPTY = pytest.mark.xfail(
+    strict=True, reason="VIS has only FHIR routes, and those are not in its own /openapi.json yet"
+)
 
 
 @pytest.mark.parametrize("service", [pytest.param("vis", marks=EMPTY), *SERVICES[1:]])
@@ -47,7 +49,9 @@ async def test_it_has_a_database_of_its_own_which_no_other_role_may_enter(region
         assert await database.fetchval("select current_user") == f"fvm_{service}"
         assert await database.fetchval("select current_database()") == f"fvm_{service}"
         others = [f"fvm_{other}" for other in SERVICES if other != service]
-        may = await database.fetch("select has_database_privilege(name, 'connect') from unnest($1::text[]) name", others)
+        may = await database.fetch(
+            "select has_database_privilege(name, 'connect') from unnest($1::text[]) name", others
+        )
         assert [row[0] for row in may] == [False] * 3
     finally:
         await database.close()

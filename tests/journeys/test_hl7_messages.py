@@ -32,7 +32,9 @@ def pid(number: str, family: str = "Provsson", given: str = "Prov") -> str:
 
 def pv1(number: str, *, kind: str = "I", end: str = "") -> str:
     """Class, place, visit number (PV1-19), beginning (PV1-44) and end."""
-    return "|".join(["PV1", "1", kind, "MED1^12^2^NUS", *[""] * 15, f"{number}^^^VIS^VN", *[""] * 24, "20260301081500", end])
+    return "|".join(
+        ["PV1", "1", kind, "MED1^12^2^NUS", *[""] * 15, f"{number}^^^VIS^VN", *[""] * 24, "20260301081500", end]
+    )
 
 
 async def of_number(look: Look, number: str) -> dict[str, Any]:
@@ -217,6 +219,16 @@ async def test_a_frame_that_comes_slowly_holds_up_nobody_and_is_taken_when_it_en
             assert msa(reply) == ("AA", other)
         slow.writer.write(b"\x1c\r")
         assert msa(await slow.hear()) == ("AA", number)
+
+
+async def test_a_frame_that_never_ends_is_refused_when_its_time_is_up_and_kept(
+    region: Any, bench: httpx2.AsyncClient
+) -> None:
+    number = a_number()
+    async with await region.wire() as wire:
+        wire.writer.write(b"\x0b" + an_adt("A04", number, pid=pid(number), more=pv1("1")).encode())
+        assert msa(await wire.hear(60)) == ("AR", number)
+    assert (await shown(bench, number, state="parked"))["code"] == "exchange/broken-frame"
 
 
 async def test_the_same_message_sent_again_gets_the_same_answer_and_is_kept_once(

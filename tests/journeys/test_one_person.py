@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import httpx2
 import msgspec
-import pytest
 
 from fhircore.identifiers import PERSONNUMMER
 from integration_platform.testing import an_adt, an_oru

@@ -46,7 +46,9 @@ async def note(people: People, until: Until) -> str:
 async def seen(client: httpx2.AsyncClient, base: str, id: str) -> tuple[int, list[str], int]:
     """Status of a read, the ids of a search of Stina's observations, and its total."""
     read = await client.get(f"{base}/Observation/{id}")
-    bundle = (await client.get(f"{base}/Observation", params={"patient": STINA, "_count": 1000, "_total": "accurate"})).json()
+    bundle = (
+        await client.get(f"{base}/Observation", params={"patient": STINA, "_count": 1000, "_total": "accurate"})
+    ).json()
     return read.status_code, [entry["resource"]["id"] for entry in bundle.get("entry", [])], bundle["total"]
 
 

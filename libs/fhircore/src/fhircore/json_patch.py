@@ -31,9 +31,12 @@ def json_patch(resource: Any, operations: Any) -> Any:
         raise InvalidFHIR("A JSON Patch is a list of operations.", code="structure")
     if len(operations) > MAX_OPERATIONS:
         raise InvalidFHIR(f"A JSON Patch may have at most {MAX_OPERATIONS} operations.", code="too-long")
-    patching = _Patching(resource)
-    for number, operation in enumerate(operations):
-        patching.apply(operation, f"[{number}]")
+    try:
+        patching = _Patching(resource)
+        for number, operation in enumerate(operations):
+            patching.apply(operation, f"[{number}]")
+    except RecursionError as error:
+        raise InvalidFHIR("The document is nested too deep to be patched.", code="too-long") from error
     return patching.document
 
 

@@ -60,14 +60,23 @@ def fhirpath_patch(resource: Data, parameters: Data) -> Data:
         raise InvalidFHIR(
             f"A patch is a list of at most {MAX_OPERATIONS} operations.", "Parameters.parameter", "structure"
         )
-    patched: Data = _copied(resource)
-    for number, parameter in enumerate(found):
-        operation = _operation(parameter, f"Parameters.parameter[{number}]")
-        kind = operation.text("type")
-        if kind not in _OPERATIONS:
-            raise operation.refuse("The type is none of add, insert, delete, replace and move.", "type", "value")
-        _OPERATIONS[kind](patched, operation)
+    try:
+        patched: Data = _copied(resource)
+        for number, parameter in enumerate(found):
+            _apply(patched, _operation(parameter, f"Parameters.parameter[{number}]"))
+    except RecursionError as error:
+        raise InvalidFHIR("The resource is nested too deep to be patched.", code="too-long") from error
     return patched
+
+
+def _apply(patched: Data, operation: Operation) -> None:
+    kind = operation.text("type")
+    if kind not in _OPERATIONS:
+        raise operation.refuse("The type is none of add, insert, delete, replace and move.", "type", "value")
+    try:
+        _OPERATIONS[kind](patched, operation)
+    except PathError as error:
+        raise operation.refuse(error.issues[0].detail, "path", "invalid") from error
 
 
 def _copied(value: Any) -> Any:
@@ -86,10 +95,7 @@ def _operation(parameter: Any, at: str) -> Operation:
 
 
 def _nodes(resource: Data, operation: Operation) -> list[Node]:
-    try:
-        found = compile_nodes(operation.text("path"))(resource)
-    except PathError as error:
-        raise operation.refuse(error.issues[0].detail, "path", "invalid") from error
+    found = compile_nodes(operation.text("path"))(resource)
     if any(item.__class__ is not Node for item in found):
         raise operation.refuse("The path must give elements of the resource.", "path")
     return found
@@ -150,10 +156,7 @@ def _delete(resource: Data, operation: Operation) -> None:
 
 def _list(resource: Data, operation: Operation, suffix: str | None = None) -> Slot:
     """The list that the path names, also where it is still empty."""
-    try:
-        owners, name = parent_and_name(operation.text("path"), node(resource))
-    except PathError as error:
-        raise operation.refuse(error.issues[0].detail, "path", "invalid") from error
+    owners, name = parent_and_name(operation.text("path"), node(resource))
     if len(owners) != 1:
         raise operation.refuse("The path must name the list of exactly one element.", "path")
     slot = new_slot(owners[0], name, suffix)

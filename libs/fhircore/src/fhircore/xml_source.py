@@ -25,11 +25,15 @@ class Element(msgspec.Struct, gc=False):
 
 def read(text: str | bytes) -> Element:
     """The root element. Raises InvalidFHIR for what is not well-formed, and for document types and other instructions."""
-    data = text.encode() if isinstance(text, str) else text
+    try:
+        data = text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError as error:
+        raise InvalidFHIR("The XML has a character that is none.", code="structure") from error
     reader = _Reader(data)
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = expat.ParserCreate("utf-8" if isinstance(text, str) else None, " ")
     reader.parser = parser
     parser.buffer_text = True
+    parser.XmlDeclHandler = reader.declaration
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.characters
@@ -62,7 +66,11 @@ class _Reader:
         self.open: list[Element] = []
         self.markup: list[str] = []
         self.begin = 0
+        self.utf8 = True
         self.div_depth = 0
+
+    def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        self.utf8 = encoding is None or encoding.lower() == "utf-8"
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         space, _, local = name.rpartition(" ")
@@ -103,6 +111,8 @@ class _Reader:
     def _div(self, local: str) -> str:
         """The source itself when it stands on its own, else the same written anew without prefixes."""
         end = self.parser.CurrentByteIndex
+        if end == self.begin or not self.utf8:
+            return "".join(self.markup)
         close = self.data.find(b">", end) + 1
         source = self.data[self.begin : close]
         head = source[: source.find(b">")]

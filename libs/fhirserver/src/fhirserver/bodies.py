@@ -71,7 +71,9 @@ def with_references(raw: bytes, new: Mapping[bytes, bytes]) -> bytes:
 
     def replaced(match: re.Match[bytes]) -> bytes:
         text = match.group(1)
-        found = new.get(quoted(unquoted(text)) if b"\\" in text else text)
+        found = new.get(text)
+        if found is None and b"\\" in text:  # some writers escape every slash
+            found = new.get(quoted(unquoted(text)))
         return match.group(0) if found is None else b'"reference":"' + found + b'"'
 
     return _REFERENCE.sub(replaced, raw)

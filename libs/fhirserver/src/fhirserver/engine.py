@@ -16,6 +16,7 @@ from fhirserver.creating import Creator
 from fhirserver.index import Indexer
 from fhirserver.keys import Keys
 from fhirserver.labels import Labels
+from fhirserver.logtogether import LogTogether
 from fhirserver.persons import SamePersons
 from fhirserver.reading import Reader
 from fhirserver.search.cursor import Seal
@@ -25,6 +26,15 @@ from kit.caller import Caller
 from kit.db import Database
 
 _SEARCH_SESSION = {"timezone": "UTC", "jit": "off", "statement_timeout": "20s"}
+
+
+# A search that a patient or a main code drives has one good plan whatever the values are: planned once per connection,
+# not at each search (planning took longer than finding).
+_DRIVEN_SESSION = {**_SEARCH_SESSION, "plan_cache_mode": "force_generic_plan"}
+
+
+async def _pool(url: str, session: Mapping[str, str]) -> asyncpg.Pool:
+    return await asyncpg.create_pool(url, min_size=1, max_size=6, reset=_leave_as_is, server_settings=dict(session))
 
 
 async def _leave_as_is(_connection: Any) -> None:
@@ -68,7 +78,9 @@ class Engine:
     creator: Creator = field(init=False)
     persons: SamePersons = field(init=False)
     seal: Seal = field(init=False)
+    together: LogTogether = field(init=False)
     search_pool: asyncpg.Pool = field(init=False)  # its connections stop a statement that takes too long
+    driven_pool: asyncpg.Pool = field(init=False)  # for searches about named patients or one main code
     _sights: dict[tuple[Any, ...], Sight] = field(default_factory=dict)
 
     async def start(self) -> None:
@@ -80,19 +92,20 @@ class Engine:
         self.labels = Labels()
         self.indexer = Indexer(self.keys, self.mount.base)
         self.log = AccessLog()
+        self.together = LogTogether(self.db, self.log)
         self.persons = SamePersons(self.db)
         self.reader = Reader(self.db, self.log, logged=self.mount.logged)
         self.writer = Writer(self.keys, self.codec, self.labels, self.indexer, self.mount.teller)
         self.creator = Creator(self.db, self.writer, self.log, self.wake)
         self.seal = Seal(bytes(secret))
-        self.search_pool = await asyncpg.create_pool(
-            self.db.url, min_size=1, max_size=6, reset=_leave_as_is, server_settings=_SEARCH_SESSION
-        )
+        self.search_pool = await _pool(self.db.url, _SEARCH_SESSION)
+        self.driven_pool = await _pool(self.db.url, _DRIVEN_SESSION)
         await self.labels.load(self.db.pool)
         await self.persons.refresh()
 
     async def stop(self) -> None:
         await self.search_pool.close()
+        await self.driven_pool.close()
 
     async def keep_fresh(self) -> None:
         """A loop: what another process may have changed (persons joined, labels first met) is read again each second;

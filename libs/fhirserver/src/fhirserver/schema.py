@@ -146,7 +146,7 @@ _INDEXES = (
     "create index res_rtype_dt on res (rtype, dt)",
     "create index res_tok on res using gin (tok) with (fastupdate = on, gin_pending_list_limit = 4096)",
     "create index res_upd on res using brin (upd)",
-    "create index alt_pat on alt (pat, rtype, dt)",
+    "create index alt_pat on alt (pat, rtype, also, dt)",
     "create index alt_code on alt (rtype, code, dt)",
     "create index alt_key on alt (key)",
     "create index idt_h on idt (h, key)",

@@ -100,6 +100,8 @@ def _variable(name: str) -> Evaluate:
             return _literal(base + name.removeprefix(prefix))
 
     def find(env: Env) -> Items:
+        if name in env.names:
+            return env.names[name]
         if name in env.run.variables:
             return as_items(env.run.variables[name])
         match name:
@@ -116,7 +118,7 @@ def _variable(name: str) -> Evaluate:
 
 def _path(tree: Path) -> Evaluate:
     target, steps = build(tree.target), _steps(tree)
-    if len(steps) == 1:
+    if len(steps) == 1 and not _gives_name(tree.target):
         (only,) = steps
         return lambda env: only(env, target(env))
 
@@ -126,7 +128,20 @@ def _path(tree: Path) -> Evaluate:
             items = step(env, items)
         return items
 
-    return follow
+    def follow_naming(env: Env) -> Items:
+        """Names that a step gives are known to the steps after it, and to nobody else."""
+        inner = env.inner(env.this)
+        inner.index = env.index
+        items = target(inner)
+        for step in steps:
+            items = step(inner, items)
+        return items
+
+    return follow_naming if any(_gives_name(step) for step in (tree.target, *tree.steps)) else follow
+
+
+def _gives_name(step: Expression | Step) -> bool:
+    return isinstance(step, Call) and step.name == "defineVariable"
 
 
 def _steps(tree: Path) -> tuple[StepFunction, ...]:

@@ -73,24 +73,30 @@ def same(left: Any, right: Any) -> bool:
     return equal(left, right) is True
 
 
-def bucket_of(item: Any) -> Any:
-    """A hashable key that equal items share; items that share it need not be equal."""
+def bucket_of(item: Any) -> int:
+    """A number that equal items share; items that share it need not be equal."""
     value = system(item)
     kind = value.__class__
-    if kind in NUMBERS:
-        return (0, value)
-    if kind is str or kind is bool:
-        return (kind, value)
-    if kind is Node and value.value.__class__ is dict:
-        return tuple(sorted((key, part) for key, part in value.value.items() if part.__class__ is str))
-    return kind
+    if kind is Moment:
+        return hash(moments.key(value))
+    if kind is Quantity:
+        return hash(quantity.key(value))
+    return _hash(value.value if kind is Node else value)
+
+
+def _hash(value: Any) -> int:
+    if value.__class__ is dict:
+        return hash(frozenset((key, _hash(part)) for key, part in value.items()))
+    if value.__class__ is list:
+        return hash(tuple(map(_hash, value)))
+    return hash(value)
 
 
 class Seen:
     """Items met so far, by equality."""
 
     def __init__(self, items: Iterable[Any] = ()) -> None:
-        self._buckets: dict[Any, list[Any]] = {}
+        self._buckets: dict[int, list[Any]] = {}
         for item in items:
             self.add(item)
 
@@ -172,7 +178,7 @@ def order(left: Any, right: Any) -> int | None:
     a, b = system(left), system(right)
     kind, other = a.__class__, b.__class__
     if (kind in NUMBERS and other in NUMBERS) or (kind is str and other is str):
-        return (a > b) - (a < b)
+        return int(a > b) - int(a < b)
     if kind is Moment and other is Moment and (a.kind == "Time") == (b.kind == "Time"):
         return moments.compare(a, b)
     a, b = as_quantity(a), as_quantity(b)

@@ -190,6 +190,7 @@ def complex_node(value: Any, type_name: str, parent: Node, key: str, at: int) ->
 
 
 def _primitives(parent: Node, entry: Entry, values: Any, extras: Any, out: list[Any]) -> None:
+    values, extras = (part if part.__class__ in (list, tuple) else (part,) for part in (values, extras))
     for at in range(max(len(values), len(extras))):
         value = values[at] if at < len(values) else None
         extra = extras[at] if at < len(extras) else None

@@ -125,6 +125,12 @@ def compare(one: Moment, other: Moment) -> int | None:
     return 0 if len(left) == len(right) else None
 
 
+def key(moment: Moment) -> object:
+    """Hashable, and the same for equal moments."""
+    parts = moment.parts if moment.zone is None or len(moment.parts) <= 3 else _utc(moment)
+    return moment.kind == "Time", moment.zone is None or len(parts) <= 3, parts
+
+
 def _unzoned(one: Moment, other: Moment) -> int | None:
     """One of them has no zone: decided only when no zone would change it."""
     if one.zone is not None:

@@ -61,6 +61,11 @@ def _pair(one: Quantity, other: Quantity) -> tuple[Fraction, Fraction] | None:
     return (left[0], right[0]) if left[1] == right[1] else None
 
 
+def key(quantity: Quantity) -> object:
+    """Hashable, and the same for equal quantities."""
+    return _canonical(quantity) or (Fraction(quantity.value), quantity.unit)
+
+
 def comparable(one: Quantity, other: Quantity) -> bool:
     """Whether their units measure the same."""
     return _pair(one, other) is not None

@@ -12,6 +12,7 @@ from fhircore.moments import SWEDEN
 
 MAX_ITEMS = 1_000_000
 MAX_TEXT = 1_000_000
+MAX_WORK = 3_000_000  # items that an evaluation may look at
 
 Items = list[Any]
 
@@ -42,6 +43,13 @@ class Run(msgspec.Struct):
     hooks: Hooks
     variables: dict[str, Any]
     clock: datetime | None = None
+    work: int = 0
+
+    def spend(self, items: int) -> None:
+        """Count items looked at. Raises PathError when an expression would keep the machine busy for too long."""
+        self.work += items
+        if self.work > MAX_WORK:
+            raise PathError(f"The expression looks at more than {MAX_WORK} items.")
 
     def now(self) -> datetime:
         """The moment of this evaluation: the same however often it is asked; Swedish time."""
@@ -67,12 +75,17 @@ class Run(msgspec.Struct):
 
 
 class Env(msgspec.Struct, gc=False):
-    """The focus: `$this`, `$index`, `$total`."""
+    """The focus: `$this`, `$index`, `$total`, and what defineVariable() named on the way here."""
 
     this: Items
     run: Run
     index: int = -1
     total: Items = []
+    names: dict[str, Items] = {}
+
+    def inner(self, this: Items) -> "Env":
+        """The focus of an argument that is evaluated for this item or these items."""
+        return Env(this, self.run, 0, self.total, self.names)
 
 
 Evaluate = Callable[[Env], Items]

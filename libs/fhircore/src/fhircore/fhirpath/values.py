@@ -23,7 +23,6 @@ _FROM_TYPE: dict[str, Callable[[Any], Any]] = {
     "dateTime": lambda value: moments.datetime_of(value) or value,
     "instant": lambda value: moments.datetime_of(value) or value,
     "time": lambda value: moments.time(value) or value,
-    "decimal": _decimal,
 }
 _PLAIN_FLOAT = float  # JSON read without Decimal
 

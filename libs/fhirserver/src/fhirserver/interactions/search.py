@@ -35,19 +35,19 @@ async def search(engine: Engine, request: Request, type_name: str) -> Answer:
         _within_scopes(request, criterion)
     ground = Ground(engine.keys, request.sight, engine.mount.base, engine.patient_keys)
     made = plan(ground, query)
-    identity = _identity(type_name, pairs)
-    after = engine.seal.open(query.cursor, identity) if query.cursor else None
+    after = engine.seal.open(query.cursor, _identity(type_name, pairs)) if query.cursor else None
     limit = min(_DEFAULT if query.count is None else query.count, _LARGEST)
     with searching():
-        async with engine.search_pool.acquire() as connection:
+        pool = engine.driven_pool if made.patients or made.codes else engine.search_pool
+        async with pool.acquire() as connection:
             rows, others, total = await _fetch(connection, ground, made, limit, after)
-            others = [row for row in others if allows(request.caller.scopes, NAMES[row["rtype"]], "r")]
-            await _log(engine, connection, request, made, [*rows[:limit], *others])
+    others = [row for row in others if allows(request.caller.scopes, NAMES[row["rtype"]], "r")]
+    await _log(engine, request, made, [*rows[:limit], *others])
     more = len(rows) > limit
     rows = rows[:limit]
     if total is None and after is None and not more:
         total = len(rows)  # a result that fits on its first page has been counted by showing it
-    links = _links(engine, request, type_name, pairs, identity, rows if more else [])
+    links = _links(engine, request, type_name, pairs, rows if more else [])
     return Answer(200, _bundle(engine, query, rows, others, total, links))
 
 
@@ -87,7 +87,7 @@ async def _fetch(
     return rows, others, total
 
 
-async def _log(engine: Engine, con: Connection, request: Request, made: Plan, rows: Sequence[asyncpg.Record]) -> None:
+async def _log(engine: Engine, request: Request, made: Plan, rows: Sequence[asyncpg.Record]) -> None:
     """One row for the request: every (patient, type, label) that was shown, and the patients that were asked about."""
     if not engine.mount.logged:
         return
@@ -95,7 +95,7 @@ async def _log(engine: Engine, con: Connection, request: Request, made: Plan, ro
     if not about:
         about = {(patient, TYPES[made.type_name].number, 0) for patient in made.patients}
     if about or TYPES[made.type_name].patient:
-        await engine.log.append(con, [Entry(request.caller, "search", sorted(about), len(rows))])
+        await engine.together.write(Entry(request.caller, "search", sorted(about), len(rows)))
 
 
 def _form(request: Request) -> list[tuple[str, str]]:
@@ -139,17 +139,16 @@ def _identity(type_name: str, pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _links(
-    engine: Engine, request: Request, type_name: str, pairs: list[tuple[str, str]], identity: str,
-    rows: Sequence[asyncpg.Record],
+    engine: Engine, request: Request, type_name: str, pairs: list[tuple[str, str]], rows: Sequence[asyncpg.Record]
 ) -> list[dict[str, str]]:  # fmt: skip
     """self and next. The search of a POST stays out of its links (names do not belong in addresses, D15): the next page
     is had by sending the same form to the next link."""
     posted = request.method == "POST"
     base = f"{engine.mount.base}/{type_name}{'/_search' if posted else ''}"
     shown = [] if posted else pairs
-    links = [{"relation": "self", "url": _url(base, shown)}]
+    links = [{"relation": "self", "url": base if posted or not request.query else f"{base}?{request.query}"}]
     if rows:
-        cursor = engine.seal.close(Position(rows[-1]["sv"], rows[-1]["key"]), identity)
+        cursor = engine.seal.close(Position(rows[-1]["sv"], rows[-1]["key"]), _identity(type_name, pairs))
         links.append(
             {"relation": "next", "url": _url(base, [*(p for p in shown if p[0] != "_cursor"), ("_cursor", cursor)])}
         )

@@ -21,7 +21,13 @@ def extension(env: Env, items: Items, url: Items) -> Items:
     if wanted is None:
         return []
     found = [each for item in items if item.__class__ is Node for each in child(item, "extension")]
-    return [each for each in found if each.value.__class__ is dict and each.value.get("url") == wanted]
+    return [each for each in found if _says(each, "url") == wanted]
+
+
+def _says(found: Any, key: str) -> Any:
+    """A property of a complex element as it stands in JSON; None when there is none."""
+    value = found.value if found.__class__ is Node else None
+    return value.get(key) if value.__class__ is dict else None
 
 
 @function("hasExtension", 1)
@@ -87,7 +93,7 @@ def _contained(env: Env, item: Any, wanted: str) -> Items:
     for resource in _around(env, item):
         if not wanted and resource.key != "contained":
             return [resource]
-        found = [each for each in child(resource, "contained") if each.value.get("id") == wanted]
+        found = [each for each in child(resource, "contained") if _says(each, "id") == wanted]
         if found:
             return found[:1]
     return []
@@ -98,7 +104,7 @@ def _in_bundle(env: Env, item: Any, reference: str) -> Items:
         if resource.type != "Bundle":
             continue
         for entry in child(resource, "entry"):
-            url = entry.value.get("fullUrl")
+            url = _says(entry, "fullUrl")
             if url.__class__ is str and (url == reference or url.endswith("/" + reference)):
                 return child(entry, "resource")
     return []
@@ -107,7 +113,7 @@ def _in_bundle(env: Env, item: Any, reference: str) -> Items:
 @function("getResourceKey")
 def resource_key(env: Env, items: Items) -> Items:
     """https://sql-on-fhir.org: the key of a resource, its id."""
-    return [item.value["id"] for item in items if item.__class__ is Node and "id" in (item.value or ())]
+    return [key for item in items if (key := _says(item, "id")) is not None]
 
 
 @function("getReferenceKey", 0, 1)
@@ -123,7 +129,7 @@ def check_modifiers(env: Env, items: Items, *urls: Items) -> Items:
     allowed = {text(url, "checkModifiers()") for url in urls}
     for item in items:
         for found in child(item, "modifierExtension") if item.__class__ is Node else ():
-            if found.value.get("url") not in allowed:
+            if _says(found, "url") not in allowed:
                 raise PathError("There is a modifier extension that the expression does not know.", item.place)
     return items
 

@@ -8,12 +8,13 @@ from fhircore.fhirpath.equality import Seen, order
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.registry import function
 from fhircore.fhirpath.runtime import Env, Evaluate, Items, limited
-from fhircore.fhirpath.values import one, system, truth
+from fhircore.fhirpath.values import one, system, text, truth
 
 
 def each(env: Env, items: Items, evaluate: Evaluate) -> Iterator[tuple[Any, Items]]:
     """Every item with what the expression gives for it."""
-    inner = Env([], env.run, 0, env.total)
+    inner = env.inner([])
+    env.run.spend(len(items))
     for inner.index, item in enumerate(items):
         inner.this = [item]
         yield item, evaluate(inner)
@@ -60,7 +61,9 @@ def repeat(env: Env, items: Items, projection: Evaluate) -> Items:
 
 @function("aggregate", 1, 2, lazy=True)
 def aggregate(env: Env, items: Items, step: Evaluate, start: Evaluate | None = None) -> Items:
-    inner = Env([], env.run, 0, start(env) if start else [])
+    inner = env.inner([])
+    inner.total = start(env) if start else []
+    env.run.spend(len(items))
     for inner.index, item in enumerate(items):
         inner.this = [item]
         inner.total = step(inner)
@@ -71,7 +74,8 @@ def aggregate(env: Env, items: Items, step: Evaluate, start: Evaluate | None = N
 def iif(env: Env, items: Items, test: Evaluate, then: Evaluate, otherwise: Evaluate | None = None) -> Items:
     if len(items) > 1:
         raise PathError("iif() needs at most one item.")
-    inner = Env(items or env.this, env.run, env.index, env.total)
+    inner = env.inner(items or env.this)
+    inner.index = env.index
     decision = one(test(inner), "The criterion of iif()")
     if decision is not None and decision.__class__ is not bool:
         raise PathError("The criterion of iif() must be a boolean.")
@@ -111,3 +115,16 @@ def _order(left: Any, right: Any) -> int:
     if left is None or right is None:
         return (left is None) - (right is None)
     return order(left, right) or 0
+
+
+_RESERVED = ("context", "resource", "rootResource", "sct", "loinc", "ucum", "terminologies", "factory")
+
+
+@function("defineVariable", 1, 2, lazy=True)
+def define_variable(env: Env, items: Items, name: Evaluate, value: Evaluate | None = None) -> Items:
+    """`%name` for the rest of this path: the input, or what the expression gives for it."""
+    called = text(name(env), "defineVariable()")
+    if not called or called in env.names or called in env.run.variables or called in _RESERVED:
+        raise PathError("defineVariable() needs a name that is not in use.")
+    env.names = {**env.names, called: items if value is None else value(env.inner(items))}
+    return items

@@ -29,17 +29,17 @@ def member_of(env: Env, items: Items, value_set: Items) -> Items:
 def _member(element: Any, url: str, known: frozenset[str]) -> bool:
     if element.__class__ is not dict:
         return element in known
-    codings = element.get("coding", ()) if "coding" in element else (element,)
+    codings = element["coding"] if element.get("coding").__class__ is list else [element]
     listed = pairs(url) or frozenset()
-    return any((coding.get("system"), coding.get("code")) in listed for coding in codings)
+    return any((coding.get("system"), coding.get("code")) in listed for coding in codings if coding.__class__ is dict)
 
 
 def _codings(items: Items) -> list[dict[str, Any]]:
     element = items[0].value if len(items) == 1 and items[0].__class__ is Node else None
     if element.__class__ is not dict:
         return []
-    found: list[dict[str, Any]] = element.get("coding", []) if "coding" in element else [element]
-    return found
+    found = element["coding"] if element.get("coding").__class__ is list else [element]
+    return [coding for coding in found if coding.__class__ is dict]
 
 
 def _subsumes(env: Env, wider: Items, narrower: Items) -> Items:

@@ -6,12 +6,11 @@ import html
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from fhircore.fhirpath.arithmetic import answer
 from fhircore.fhirpath.errors import PathError
-from fhircore.fhirpath.functions.patterns import checked
+from fhircore.fhirpath.functions.patterns import pattern
 from fhircore.fhirpath.functions.registry import function
 from fhircore.fhirpath.runtime import Env, Items, limited, limited_text
 from fhircore.fhirpath.values import integer, text
@@ -27,26 +26,24 @@ def _of_texts(name: str, arguments: int, compute: Callable[..., Any]) -> None:
     function(name, arguments)(call)
 
 
-@lru_cache(maxsize=512)
-def _pattern(source: str) -> re.Pattern[str]:
-    return re.compile(checked(source), re.DOTALL)
+def _matches(value: str, source: str) -> bool:
+    return pattern(source).matches(limited_text(value), whole=False)
 
 
-def _matches(value: str, pattern: str) -> bool:
-    return _pattern(pattern).search(limited_text(value)) is not None
+def _matches_full(value: str, source: str) -> bool:
+    return pattern(source).matches(limited_text(value), whole=True)
 
 
-def _matches_full(value: str, pattern: str) -> bool:
-    return _pattern(pattern).fullmatch(limited_text(value)) is not None
-
-
-def _replace_matches(value: str, pattern: str, new: str) -> str:
-    if not pattern:
+def _replace_matches(value: str, source: str, new: str) -> str:
+    if not source:
         return value
+    found = pattern(source)
+    if not found.safe(value):
+        raise PathError("The pattern repeats too much for a text of this length.")
     # $1 and ${name} as in PCRE; a backslash has no meaning of its own in the replacement
     template = re.sub(r"\$(?:(\d+)|\{(\w+)\})", r"\\g<\1\2>", new.replace("\\", "\\\\"))
     try:
-        return limited_text(_pattern(pattern).sub(template, limited_text(value)))
+        return limited_text(found.compiled.sub(template, limited_text(value)))
     except (re.error, IndexError) as error:
         raise PathError("The replacement of replaceMatches() names a group that the pattern does not have.") from error
 

@@ -24,6 +24,7 @@ def descendants(env: Env, items: Items) -> Items:
     while level:
         level = children_of(env, level)
         out += level
+        env.run.spend(len(level))
         limited(out)
     return out
 

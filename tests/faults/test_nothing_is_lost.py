@@ -1,7 +1,8 @@
 """Each part is killed in the middle of a stream, then Kafka is away for half a minute: what was acknowledged is there once.
 
 Twenty Synthea transactions (each with its Idempotency-Key) and 2,000 HL7 v2 messages are sent, and sent again until they are
-answered. Every phase lets a share of both through and kills one part (SIGKILL) when half of its messages are acknowledged.
+answered. Every phase lets a share of both through and kills one part (SIGKILL) when half of its messages are acknowledged and
+its bundles have just been handed in.
 """
 
 import asyncio
@@ -102,10 +103,10 @@ class Storm:
     async def phase(self, number: int, posting: list[Any], part: str, *, stay_dead: bool = False) -> None:
         """Lets this phase's share through, kills the part half way, and waits until all of it is answered."""
         self.released = (number + 1) * SHARE
+        half = number * SHARE + SHARE // 2
+        await self.until(lambda: len(self.acknowledged) >= half, f"half of phase {number} ({part})")
         sending = [asyncio.create_task(one) for one in posting]
-        await self.until(
-            lambda: len(self.acknowledged) >= number * SHARE + SHARE // 2, f"half of phase {number} ({part})"
-        )
+        await asyncio.sleep(0.02)  # on their way, and far from done
         await asyncio.to_thread(self.house.kill, part, stay_dead=stay_dead)
         await self.until(
             lambda: len(self.acknowledged) >= self.released and all(task.done() for task in sending),

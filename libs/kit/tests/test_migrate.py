@@ -52,7 +52,7 @@ async def test_truncating_keeps_the_region_and_the_version(db: Database) -> None
 
     assert await db.pool.fetchval("select count(*) from note") == 0
     assert await db.pool.fetchval("select count(*) from region") == 1
-    assert await db.pool.fetchval("select version_num from alembic_version") == "0001"
+    assert await db.pool.fetchval("select version_num from alembic_version") == "0002"
 
 
 async def test_decimals_in_json_keep_their_precision(db: Database) -> None:

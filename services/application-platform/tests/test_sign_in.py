@@ -22,7 +22,7 @@ COOKIE = "fvm_session"
 ORIGIN = {"Origin": "http://fvm.test"}
 PAGE = {"Accept": "text/html"}
 
-a_portal = APIRouter(prefix="/portal/try")
+a_portal = APIRouter(prefix="/try")
 
 
 @a_portal.get("/me")
@@ -65,13 +65,13 @@ async def test_a_nurse_signs_in_and_is_known_with_her_commission(browser: AsyncC
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert "Secure" not in cookie
-    me = (await browser.get("/portal/try/me")).json()
+    me = (await browser.get("/try/me")).json()
     assert (me["name"], me["unit"], me["alive"]) == ("Björn Ek", "Medicinmottagningen Norrby", True)
 
 
 async def test_pages_call_services_with_the_persons_own_token(demo: Any, browser: AsyncClient, sign_in: SignIn) -> None:
     await sign_in(browser, "SE0000000001-P001")
-    me = (await browser.get("/portal/try/me")).json()
+    me = (await browser.get("/try/me")).json()
 
     for door in ("/vis/fhir", "/fhir", "/exchange", "/portal"):
         verifier = Verifier("http://keys.invalid", "http://fvm.test", f"http://fvm.test{door}")
@@ -79,7 +79,7 @@ async def test_pages_call_services_with_the_persons_own_token(demo: Any, browser
         caller = await verifier.caller(me["token"])
         assert (caller.subject, caller.client, caller.session) == ("SE0000000001-P001", "portal", me["id"])
         assert caller.commission is not None
-    assert (await browser.get("/portal/try/me")).json()["token"] == me["token"]
+    assert (await browser.get("/try/me")).json()["token"] == me["token"]
 
 
 async def test_a_patient_signs_in_without_a_commission(demo: Any, browser: AsyncClient, sign_in: SignIn) -> None:
@@ -87,7 +87,7 @@ async def test_a_patient_signs_in_without_a_commission(demo: Any, browser: Async
     answer = await sign_in(browser, patient)
 
     assert answer.headers["location"] == "/portal/"
-    me = (await browser.get("/portal/try/me")).json()
+    me = (await browser.get("/try/me")).json()
     assert (me["name"], me["unit"]) == ("Stina Bergström", None)
     claims = demo.office.issuer.read(me["token"])
     assert (claims["patient"], claims["scope"]) == (patient, "patient/*.rs")
@@ -98,7 +98,7 @@ async def test_someone_with_two_commissions_chooses_one(browser: AsyncClient, si
     answer = await sign_in(browser, "SE0000000001-P003", next="/portal/patients?sida=2")
 
     assert answer.headers["location"] == "/auth/commission?next=%2Fportal%2Fpatients%3Fsida%3D2"
-    undecided = await browser.get("/portal/try/me", headers=PAGE)
+    undecided = await browser.get("/try/me", headers=PAGE)
     assert undecided.headers["location"] == "/auth/commission?next=%2Fportal%2Ftry%2Fme"
     page = await browser.get(answer.headers["location"])
     assert "Medicinmottagningen Norrby" in page.text
@@ -106,7 +106,7 @@ async def test_someone_with_two_commissions_chooses_one(browser: AsyncClient, si
 
     chosen = await sign_in.choose(browser, "SE0000000002-C003", next="/portal/patients?sida=2")  # type: ignore[attr-defined]
     assert chosen.headers["location"] == "/portal/patients?sida=2"
-    assert (await browser.get("/portal/try/me")).json()["unit"] == "Vårdcentralen Sjövik"
+    assert (await browser.get("/try/me")).json()["unit"] == "Vårdcentralen Sjövik"
 
 
 async def test_changing_commission_ends_what_was_given_under_the_first(
@@ -114,15 +114,15 @@ async def test_changing_commission_ends_what_was_given_under_the_first(
 ) -> None:
     await sign_in(browser, "SE0000000001-P003")
     await sign_in.choose(browser, "SE0000000001-C003")  # type: ignore[attr-defined]
-    before, cookie = (await browser.get("/portal/try/me")).json(), browser.cookies[COOKIE]
+    before, cookie = (await browser.get("/try/me")).json(), browser.cookies[COOKIE]
 
     await sign_in.choose(browser, "SE0000000002-C003")  # type: ignore[attr-defined]
 
-    after = (await browser.get("/portal/try/me")).json()
+    after = (await browser.get("/try/me")).json()
     assert after["id"] != before["id"]
     assert [event["reason"] for event in await told(demo, before["id"])] == ["commission-changed"]
     async with demo.browser(Cookie=f"{COOKIE}={cookie}") as thief:
-        assert (await thief.get("/portal/try/me")).status_code == 401
+        assert (await thief.get("/try/me")).status_code == 401
 
 
 async def test_a_commission_of_someone_else_or_that_has_ended_cannot_be_chosen(
@@ -133,7 +133,7 @@ async def test_a_commission_of_someone_else_or_that_has_ended_cannot_be_chosen(
         answer = await sign_in.choose(browser, commission)  # type: ignore[attr-defined]
         assert answer.status_code == 403
         assert "Uppdraget gäller inte längre" in answer.text
-    assert (await browser.get("/portal/try/me")).status_code == 401
+    assert (await browser.get("/try/me")).status_code == 401
 
 
 async def test_staff_without_a_valid_commission_are_not_let_in(browser: AsyncClient, sign_in: SignIn) -> None:
@@ -160,7 +160,7 @@ async def test_a_commission_that_ends_during_the_session_ends_the_work(
     async with demo.db.transaction() as tx:
         await tx.execute(change, {"at": datetime.now(UTC) - timedelta(seconds=1)})
     try:
-        answer = await browser.get("/portal/try/me", headers=PAGE)
+        answer = await browser.get("/try/me", headers=PAGE)
         assert answer.headers["location"].startswith("/auth/commission")
     finally:
         async with demo.db.transaction() as tx:
@@ -169,7 +169,7 @@ async def test_a_commission_that_ends_during_the_session_ends_the_work(
 
 async def test_signing_out_ends_the_session_everywhere(demo: Any, browser: AsyncClient, sign_in: SignIn) -> None:
     await sign_in(browser, "SE0000000001-P001")
-    me, cookie = (await browser.get("/portal/try/me")).json(), browser.cookies[COOKIE]
+    me, cookie = (await browser.get("/try/me")).json(), browser.cookies[COOKIE]
 
     answer = await browser.post("/auth/sign-out", data={"csrf": me["csrf"]}, headers=ORIGIN)
 
@@ -178,14 +178,14 @@ async def test_signing_out_ends_the_session_everywhere(demo: Any, browser: Async
     [event] = await told(demo, me["id"])
     assert (event["session"], event["reason"]) == (me["id"], "signed-out")
     async with demo.browser(Cookie=f"{COOKIE}={cookie}") as thief:
-        assert (await thief.get("/portal/try/me")).status_code == 401
+        assert (await thief.get("/try/me")).status_code == 401
     introspected = await browser.post("/auth/introspect", data={"token": me["token"]}, auth=("vis", demo.secret("vis")))
     assert introspected.json() == {"active": False}
 
 
 async def test_signing_in_as_another_ends_the_session_before(demo: Any, browser: AsyncClient, sign_in: SignIn) -> None:
     await sign_in(browser, "SE0000000001-P001")
-    before = (await browser.get("/portal/try/me")).json()["id"]
+    before = (await browser.get("/try/me")).json()["id"]
     await sign_in(browser, "SE0000000001-P002")
 
     assert [event["reason"] for event in await told(demo, before)] == ["superseded"]
@@ -203,11 +203,11 @@ async def test_a_session_ends_by_itself(
     demo: Any, browser: AsyncClient, sign_in: SignIn, change: dict[str, datetime]
 ) -> None:
     await sign_in(browser, "SE0000000001-P001")
-    me = (await browser.get("/portal/try/me")).json()
+    me = (await browser.get("/try/me")).json()
     async with demo.db.transaction() as tx:
         await tx.execute(browser_session.update().where(browser_session.c.id == me["id"]).values(change))
 
-    assert (await browser.get("/portal/try/me")).status_code == 401
+    assert (await browser.get("/try/me")).status_code == 401
     async with demo.db.transaction() as tx:
         assert not await sessions.alive(tx, me["id"], datetime.now(UTC), demo.office.limits)
 
@@ -227,29 +227,29 @@ async def test_a_form_from_another_site_changes_nothing(
     browser: AsyncClient, sign_in: SignIn, origin: str | None
 ) -> None:
     await sign_in(browser, "SE0000000001-P001")
-    me = (await browser.get("/portal/try/me")).json()
+    me = (await browser.get("/try/me")).json()
     headers = {"Origin": origin} if origin else {}
 
     for path, data in [
         ("/auth/sign-out", {"csrf": me["csrf"]}),
         ("/auth/sign-in", {"person": "SE0000000001-P002", "csrf": me["csrf"]}),
         ("/auth/commission", {"commission": "SE0000000001-C001", "csrf": me["csrf"]}),
-        ("/portal/try/me", {"csrf": me["csrf"]}),
+        ("/try/me", {"csrf": me["csrf"]}),
     ]:
         answer = await browser.post(path, data=data, headers=headers)
         assert answer.status_code == 403
         assert "from-elsewhere" in answer.text or "annan adress än http://fvm.test" in answer.text
-    assert (await browser.get("/portal/try/me")).json()["id"] == me["id"]
+    assert (await browser.get("/try/me")).json()["id"] == me["id"]
 
 
 async def test_a_form_needs_the_token_of_its_page(browser: AsyncClient, sign_in: SignIn) -> None:
     await sign_in(browser, "SE0000000001-P001")
-    me = (await browser.get("/portal/try/me")).json()
+    me = (await browser.get("/try/me")).json()
 
-    assert (await browser.post("/portal/try/me", headers=ORIGIN)).status_code == 403
-    assert (await browser.post("/portal/try/me", data={"csrf": "guess"}, headers=ORIGIN)).status_code == 403
-    by_field = await browser.post("/portal/try/me", data={"csrf": me["csrf"]}, headers=ORIGIN)
-    by_header = await browser.post("/portal/try/me", headers={**ORIGIN, "X-CSRF-Token": me["csrf"]})
+    assert (await browser.post("/try/me", headers=ORIGIN)).status_code == 403
+    assert (await browser.post("/try/me", data={"csrf": "guess"}, headers=ORIGIN)).status_code == 403
+    by_field = await browser.post("/try/me", data={"csrf": me["csrf"]}, headers=ORIGIN)
+    by_header = await browser.post("/try/me", headers={**ORIGIN, "X-CSRF-Token": me["csrf"]})
     assert by_field.status_code == by_header.status_code == 200
     for path, data in [
         ("/auth/sign-in", {"person": "SE0000000001-P002"}),
@@ -258,30 +258,30 @@ async def test_a_form_needs_the_token_of_its_page(browser: AsyncClient, sign_in:
         answer = await browser.post(path, data={**data, "csrf": "old"}, headers=ORIGIN)
         assert answer.status_code == 403
         assert "Sidan var för gammal" in answer.text
-    assert (await browser.get("/portal/try/me")).json()["id"] == me["id"]
+    assert (await browser.get("/try/me")).json()["id"] == me["id"]
 
 
 async def test_whoever_is_not_signed_in_is_led_to_the_door_and_back(browser: AsyncClient, sign_in: SignIn) -> None:
-    page = await browser.get("/portal/try/me?flik=prov", headers=PAGE)
+    page = await browser.get("/try/me?flik=prov", headers=PAGE)
     assert (page.status_code, page.headers["location"]) == (
         303,
         "/auth/sign-in?next=%2Fportal%2Ftry%2Fme%3Fflik%3Dprov",
     )
 
     fragment = await browser.get(
-        "/portal/try/me", headers={"HX-Request": "true", "HX-Current-URL": "http://fvm.test/portal/patients/1"}
+        "/try/me", headers={"HX-Request": "true", "HX-Current-URL": "http://fvm.test/portal/patients/1"}
     )
     assert (fragment.status_code, fragment.headers["hx-redirect"]) == (
         401,
         "/auth/sign-in?next=%2Fportal%2Fpatients%2F1",
     )
-    script = await browser.get("/portal/try/me")
+    script = await browser.get("/try/me")
     assert (script.status_code, script.json()["type"]) == (401, "/problems/application/not-signed-in")
 
-    back = await sign_in(browser, "SE0000000001-P001", next="/portal/try/me?flik=prov")
-    assert back.headers["location"] == "/portal/try/me?flik=prov"
-    again = await browser.get("/auth/sign-in?next=/portal/try/me")
-    assert again.headers["location"] == "/portal/try/me"
+    back = await sign_in(browser, "SE0000000001-P001", next="/try/me?flik=prov")
+    assert back.headers["location"] == "/try/me?flik=prov"
+    again = await browser.get("/auth/sign-in?next=/try/me")
+    assert again.headers["location"] == "/try/me"
 
 
 @pytest.mark.parametrize(

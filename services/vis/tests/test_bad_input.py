@@ -136,7 +136,14 @@ async def test_60_megabytes_are_refused_whether_announced_or_not(bench: httpx2.A
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/fhir+xml", "text/plain", "application/xml", "multipart/form-data; boundary=x", "x"]
+    "kind",
+    [
+        "application/fhir+xml",
+        "text/plain",
+        "application/xml",
+        "multipart/form-data; boundary=x",
+        "x",
+    ],
 )
 async def test_a_content_type_that_is_not_read_is_refused(bench: httpx2.AsyncClient, kind: str) -> None:
     headers = {"content-type": kind}
@@ -148,6 +155,11 @@ async def test_a_content_type_that_is_not_read_is_refused(bench: httpx2.AsyncCli
     ):
         assert answer.status_code == 415
         refusal(answer)
+
+
+async def test_a_form_is_read_by_a_search_only(bench: httpx2.AsyncClient) -> None:
+    assert (await bench.post("/Patient", data={"_id": "x"})).status_code == 415
+    assert (await bench.post("/Patient/_search", data={"_id": "x"})).status_code == 200
 
 
 async def test_json_without_the_fhir_name_and_with_a_charset_is_read(bench: httpx2.AsyncClient) -> None:

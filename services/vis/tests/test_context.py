@@ -153,3 +153,28 @@ async def test_a_method_that_is_not_served_is_refused(bench: httpx2.AsyncClient,
     answer = await bench.request(method, "/Patient/x")
     assert answer.status_code == 405
     assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+async def test_records_of_one_person_are_one_patient_in_context(
+    ward: Any, doctor: httpx2.AsyncClient, an_observation_of: Any
+) -> None:
+    current, retired, other = await ward.patient(), await ward.patient(), await ward.patient()
+    id = await ward.observation(retired, by=doctor)
+    put = {**an_observation_of(retired), "id": id}
+    assert (await doctor.put(f"/Observation/{id}", json=put, headers={"fvm-patient": current})).status_code == 422
+    engine = ward.engine
+    keys = [engine.keys.of(f"Patient/{one}") for one in (current, retired)]
+    for key in keys:
+        await engine.db.pool.execute("insert into same(key, person, version) values ($1, $2, 1)", key, keys[0])
+    await engine.persons.refresh()
+    try:
+        assert (await doctor.put(f"/Observation/{id}", json=put, headers={"fvm-patient": current})).status_code == 200
+        assert await ward.ids(f"/Observation?patient={current}", doctor) == [id]
+        moved = {**an_observation_of(current), "id": id}
+        assert (await doctor.put(f"/Observation/{id}", json=moved, headers={"fvm-patient": current})).status_code == 200
+        assert (await doctor.put(f"/Observation/{id}", json=put, headers={"fvm-patient": other})).status_code == 422
+        async with ward.client("patient", patient=current, subject=current, commission=None) as me:
+            assert await ward.ids("/Observation", me) == [id]
+    finally:
+        await engine.db.pool.execute("delete from same")
+        await engine.persons.refresh()

@@ -204,3 +204,18 @@ async def test_a_reference_by_our_own_full_address_is_a_reference_to_the_resourc
     id = await ward.add({**an_observation_of(None), "subject": {"reference": f"{base}/Patient/{patient}"}})
     assert await ward.ids(f"/Observation?patient={patient}") == [id]
     assert await ward.ids(f"/Observation?subject={base}/Patient/{patient}") == [id]
+
+
+@pytest.mark.parametrize("name", ["if-none-match", "if-none-exist"])
+async def test_an_update_does_not_pass_over_a_condition_it_does_not_do(
+    ward: Any, bench: httpx2.AsyncClient, name: str
+) -> None:
+    id = await ward.patient()
+    body = {"resourceType": "Patient", "id": id}
+    answer = await bench.put(f"/Patient/{id}", json=body, headers={name: "*"})
+    assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (400, [name])
+
+
+async def test_a_history_of_no_entries_has_no_empty_list(ward: Any, bench: httpx2.AsyncClient) -> None:
+    told = (await bench.get(f"/Patient/{await ward.patient()}/_history?_count=0")).json()
+    assert (told["total"], "entry" in told) == (1, False)

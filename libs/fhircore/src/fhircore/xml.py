@@ -15,6 +15,7 @@ from fhircore.xml_source import FHIR, XHTML, Element, read
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,4})?")
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 _INTEGERS = ("integer", "positiveInt", "unsignedInt")
 # XML 1.0 has no place for these characters, not even escaped.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -115,7 +116,8 @@ def _value(type_name: str, text: str, place: str) -> Any:
     if type_name in _INTEGERS and _INTEGER.fullmatch(text):
         return int(text)
     if type_name == "decimal" and _DECIMAL.fullmatch(text):
-        return Decimal(text)
+        # as reading the same number in JSON gives it
+        return int(text) if _WHOLE.fullmatch(text) else Decimal(text)
     if type_name in ("boolean", "decimal", *_INTEGERS):
         raise InvalidFHIR(f"The value is no {type_name}.", place, "value")
     return text

@@ -110,7 +110,8 @@ def repeats_a_name(raw: bytes, data: Any) -> bool:
     What was read has each name once, so written again it has as many names, unless one was dropped.
     """
     try:
-        if b"\\u0022" not in raw and raw.count(b'":') == _encode(data).count(b'":'):
+        again = _encode(data)
+        if again == raw or (b"\\u0022" not in raw and raw.count(b'":') == again.count(b'":')):
             return False
     except OverflowError:  # an integer that the encoder does not write
         pass

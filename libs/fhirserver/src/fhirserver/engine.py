@@ -96,6 +96,7 @@ class Engine:
         self.persons = SamePersons(self.db)
         self.reader = Reader(self.db, self.log, logged=self.mount.logged)
         self.writer = Writer(self.keys, self.codec, self.labels, self.indexer, self.mount.teller)
+        self.writer.same = self.persons.expanded
         self.creator = Creator(self.db, self.writer, self.log, self.wake)
         self.seal = Seal(bytes(secret))
         self.search_pool = await _pool(self.db.url, _SEARCH_SESSION)

@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 
 import asyncpg
+import structlog
 
 from fhirserver.accesslog import AccessLog, Entry
 from kit.db import Database
@@ -12,6 +13,8 @@ from kit.problems import Unavailable
 
 _BATCH = 64
 _IN_FLIGHT = 2
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +49,9 @@ class LogTogether:
                 try:
                     async with self._db.pool.acquire() as connection:
                         await self._log.append(connection, [wish.entry for wish in wishes])
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                except Exception as error:  # whatever it was, nobody may wait for ever
+                    if not isinstance(error, _AWAY):
+                        log.error("log rows not written", exc_info=error)
                     _fail(wishes)
                 else:
                     for wish in wishes:

@@ -113,5 +113,6 @@ def no_parameters(request: Request) -> None:
 def json_only(request: Request) -> None:
     """Raises unless the request speaks JSON both ways (XML comes with the engine's next issue)."""
     kind = (request.header(b"content-type") or "application/fhir+json").split(";")[0].strip().lower()
-    if request.body and kind not in ("application/fhir+json", "application/json", "application/x-www-form-urlencoded"):
+    form = kind == "application/x-www-form-urlencoded" and request.path[-1:] == ("_search",)
+    if request.body and kind not in ("application/fhir+json", "application/json") and not form:
         raise WrongMedia(f"The body must be application/fhir+json, not {kind[:60]}", at="Content-Type")

@@ -69,7 +69,9 @@ def opened(event: CloudEvent) -> Record:
     if not event.data or event.data[0] != ZSTD:
         raise UnreadableEvent("The value does not begin with a known format byte", at="data")
     try:
-        if zstandard.frame_content_size(event.data[1:]) > _LARGEST_PART:  # a size that is told overrides the limit below
+        if (
+            zstandard.frame_content_size(event.data[1:]) > _LARGEST_PART
+        ):  # a size that is told overrides the limit below
             raise zstandard.ZstdError("too large")
         text = zstandard.ZstdDecompressor().decompress(event.data[1:], max_output_size=_LARGEST_PART)
         return _decode(minified(text))  # what follows looks for members as they stand in minified JSON

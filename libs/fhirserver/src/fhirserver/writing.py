@@ -1,7 +1,7 @@
 """Writes: from wishes to rows, history, tombstones and events, set-based in the caller's transaction (D2, D6)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from fhircore.types import TYPES
 from fhirserver import store
 from fhirserver.bodies import instant, parsed, stamped
 from fhirserver.codec import Codec
-from fhirserver.index import Indexer
+from fhirserver.index import Entries, Indexer
 from fhirserver.keys import Keys
 from fhirserver.labels import Labels
 from fhirserver.problems import Conflict, Gone, NotFound, VersionConflict, WrongPatient
@@ -82,11 +82,17 @@ class Writer:
         self._labels = labels
         self._indexer = indexer
         self._teller = teller
+        self.same: Callable[[int], list[int]] = lambda key: [key]  # every key of the person with this one (D1)
 
     def row(self, wish: Put, ver: int, at: datetime, lab: int | None = None) -> Row:
         """The version as it will rest. Raises WrongPatient when it is not about the patient in context."""
         entries = self._indexer.entries(wish.type_name, wish.id, wish.data)
-        if wish.patient is not None and entries.patients and wish.patient not in entries.patients.values():
+        if (
+            wish.patient is not None
+            and entries.patients
+            and wish.patient not in entries.patients.values()
+            and not self._about(self.keys.of(f"Patient/{wish.patient}"), entries)
+        ):
             raise WrongPatient(at=wish.at or wish.type_name)
         body = stamped(wish.raw, wish.type_name, wish.id, ver, instant(at))
         return Row(
@@ -159,11 +165,15 @@ class Writer:
         self._check(wish, current, sight)
         outcome: Literal["created", "updated"] = "created" if current.deleted else "updated"
         row = self.row(wish, current.ver + 1, at, lab=wish.lab if current.deleted else self._kept(wish, current))
-        if current.pat and row.entries.pat and current.pat not in row.entries.patients:
+        if current.pat and row.entries.pat and not self._about(current.pat, row.entries):
             raise WrongPatient("An update cannot move a resource to another patient", at=wish.at or wish.type_name)
         if current.pat and not row.entries.pat and not current.deleted and wish.sver is None:
             raise WrongPatient("An update cannot take the patient out of a resource", at=wish.at or wish.type_name)
         return Written(outcome, wish.type_name, wish.id, row.ver, at, row, row.entries.pat, row.lab)
+
+    def _about(self, patient: int, entries: Entries) -> bool:
+        """Whether this patient, under any key of the person, is among those the resource is about."""
+        return any(key in entries.patients for key in self.same(patient))
 
     def _kept(self, wish: Put, current: Current) -> int:
         """An update never changes the owner; only its source may (a source version says that it is the source)."""

@@ -4,7 +4,7 @@ unless that is asked for."""
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import asyncpg
 import msgspec
@@ -66,54 +66,51 @@ class Place(Protocol):
 
     async def listed(self, con: Connection, code: str | None, limit: int) -> list[Held]: ...
     async def load(self, con: Connection, number: int) -> Shown: ...
-    async def count(self, con: Connection, code: str | None) -> int: ...
+    async def matching(self, con: Connection, code: str | None) -> list[int]: ...
+    async def present(self, con: Connection, numbers: Sequence[int]) -> list[int]: ...
     async def replay(self, tx: AsyncConnection, con: Connection, numbers: Sequence[int]) -> int: ...
-    async def numbers(self, con: Connection, code: str | None) -> list[int]: ...
     async def give_up(self, con: Connection, number: int) -> None: ...
 
 
 _LIST = """
-select id, 'parked' as state, at, reader, topic, code, reason, key, 0 as attempts, null::timestamptz as next_at
-from inbox_parked where given_up_at is null and ($1::text is null or code = $1) order by id desc limit $2"""
-_WAITS = """
-select id, 'waiting' as state, at, reader, topic, 'waits' as code, error as reason, key, attempts, next_at
-from inbox_waiting where $1::text is null or $1 = 'waits' order by id limit $2"""
-_ONE = (
-    "select *, case when given_up_at is null then 'parked' else 'given up' end as state from inbox_parked where id = $1"
-)
+select *, 'parked' as state, 0 as attempts, null::timestamptz as next_at from inbox_parked
+where given_up_at is null and ($1::text is null or code = $1) order by id desc limit $2"""
+_ONE = """
+select *, case when given_up_at is null then 'parked' else 'given up' end as state, 0 as attempts,
+       null::timestamptz as next_at
+from inbox_parked where id = $1"""
 _BEHIND = "select count(*) from inbox_waiting where reader = $1 and topic = $2 and lane = $3"
-_CODED = "from inbox_parked where given_up_at is null and ($1::text is null or code = $1)"
 
 
 class InboxPlace:
-    """What a service's inbox could not take: `prefix` is the service's name."""
+    """What a service's inbox refused: `prefix` is the service's name."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
 
     async def listed(self, con: Connection, code: str | None, limit: int) -> list[Held]:
-        """Parked messages, newest first, then those that wait, oldest first."""
-        rows = [*await con.fetch(_LIST, code, limit), *await con.fetch(_WAITS, code, limit)]
-        return [self._held(row) for row in rows[:limit]]
+        """Newest first."""
+        return [_held(self.prefix, row) for row in await con.fetch(_LIST, code, limit)]
 
     async def load(self, con: Connection, number: int) -> Shown:
         """Raises NoSuchMessage."""
         row = await con.fetchrow(_ONE, number)
         if row is None:
             raise NoSuchMessage
-        headers = dict(read_headers(row["headers"]))
-        attributes = {name: headers[name].decode("utf-8", "replace") for name in _SHOWN if name in headers}
-        attributes |= {"partition": str(row["partition"]), "offset": str(row["offset"])}
         behind = 0 if row["key"] is None else await con.fetchval(_BEHIND, row["reader"], row["topic"], row["key"])
-        return Shown(
-            self._held({**row, "attempts": 0, "next_at": None}), attributes, len(row["value"]), behind, row["value"]
+        return _shown(self.prefix, row, behind)
+
+    async def matching(self, con: Connection, code: str | None) -> list[int]:
+        rows = await con.fetch(
+            "select id from inbox_parked where given_up_at is null and ($1::text is null or code = $1) order by id",
+            code,
         )
+        return [row["id"] for row in rows]
 
-    async def count(self, con: Connection, code: str | None) -> int:
-        return int(await con.fetchval(f"select count(*) {_CODED}", code))
-
-    async def numbers(self, con: Connection, code: str | None) -> list[int]:
-        return [row["id"] for row in await con.fetch(f"select id {_CODED} order by id", code)]
+    async def present(self, con: Connection, numbers: Sequence[int]) -> list[int]:
+        """One that was given up may be brought back, by its id."""
+        rows = await con.fetch("select id from inbox_parked where id = any($1::bigint[]) order by id", numbers)
+        return [row["id"] for row in rows]
 
     async def replay(self, tx: AsyncConnection, con: Connection, numbers: Sequence[int]) -> int:
         """To their keys' lanes, in their order; returns how many were there."""
@@ -127,13 +124,71 @@ class InboxPlace:
         if done == "UPDATE 0":
             raise NoSuchMessage
 
-    def _held(self, row: asyncpg.Record | dict[str, Any]) -> Held:
-        reason = row["reason"].partition(" at ")[0] if row["state"] == "waiting" else row["reason"]
-        prefix = f"{self.prefix}-waiting" if row["state"] == "waiting" else self.prefix
-        return Held(
-            f"{prefix}-{row['id']}", row["state"], row["at"], row["reader"], row["topic"], row["code"], reason,
-            mark(row["key"]), row["attempts"], row["next_at"],
-        )  # fmt: skip
+
+WAITS = "waits"  # the reason of all that is tried again by itself
+_WAITS = "select *, 'waiting' as state, 'waits' as code, error as reason from inbox_waiting"
+
+
+class WaitingPlace:
+    """What is tried again by itself, in order per key: `prefix` is the service's name and `-waiting`."""
+
+    def __init__(self, service: str) -> None:
+        self.prefix = f"{service}-waiting"
+
+    async def listed(self, con: Connection, code: str | None, limit: int) -> list[Held]:
+        """Oldest first."""
+        rows = await con.fetch(f"{_WAITS} where $1 order by id limit $2", code in (None, WAITS), limit)
+        return [_held(self.prefix, row) for row in rows]
+
+    async def load(self, con: Connection, number: int) -> Shown:
+        """Raises NoSuchMessage."""
+        row = await con.fetchrow(f"{_WAITS} where id = $1", number)
+        if row is None:
+            raise NoSuchMessage
+        behind = await con.fetchval(_BEHIND + " and id > $4", row["reader"], row["topic"], row["lane"], number)
+        return _shown(self.prefix, row, behind)
+
+    async def matching(self, con: Connection, code: str | None) -> list[int]:
+        """None of them is parked, so only their own code means them."""
+        rows = await con.fetch("select id from inbox_waiting where $1 order by id", code == WAITS)
+        return [row["id"] for row in rows]
+
+    async def present(self, con: Connection, numbers: Sequence[int]) -> list[int]:
+        rows = await con.fetch("select id from inbox_waiting where id = any($1::bigint[]) order by id", numbers)
+        return [row["id"] for row in rows]
+
+    async def replay(self, tx: AsyncConnection, con: Connection, numbers: Sequence[int]) -> int:
+        """Tries them now instead of later."""
+        done = await con.execute("update inbox_waiting set next_at = now() where id = any($1::bigint[])", numbers)
+        return int(done.rpartition(" ")[2])
+
+    async def give_up(self, con: Connection, number: int) -> None:
+        """Its key goes on without it; it stays among the parked, marked. Raises NoSuchMessage."""
+        kept = 'reader, topic, partition, "offset", key, headers, value, at'
+        done = await con.execute(
+            f"with given as (delete from inbox_waiting where id = $1 returning {kept}, error)"
+            f" insert into inbox_parked ({kept}, code, reason, given_up_at)"
+            f" select {kept}, 'kit/given-up', error, now() from given",
+            number,
+        )
+        if done == "INSERT 0 0":
+            raise NoSuchMessage
+
+
+def _held(prefix: str, row: asyncpg.Record) -> Held:
+    """The reason of what waits is an error with its places in the code; those are for the log."""
+    return Held(
+        f"{prefix}-{row['id']}", row["state"], row["at"], row["reader"], row["topic"], row["code"],
+        row["reason"].partition(" at ")[0] if row["state"] == "waiting" else row["reason"],
+        mark(row["key"]), row["attempts"], row["next_at"],
+    )  # fmt: skip
+
+
+def _shown(prefix: str, row: asyncpg.Record, behind: int) -> Shown:
+    headers = dict(read_headers(row["headers"]))
+    attributes = {name: headers[name].decode("utf-8", "replace") for name in _SHOWN if name in headers}
+    attributes |= {"partition": str(row["partition"]), "offset": str(row["offset"])}
+    return Shown(_held(prefix, row), attributes, len(row["value"]), behind, bytes(row["value"]))
 
 
 def mark(key: str | None) -> str:

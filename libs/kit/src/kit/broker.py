@@ -44,6 +44,12 @@ async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
         await admin.delete_topics(list(names))
 
 
+async def topics_there(bootstrap: str) -> set[str]:
+    """The names of all topics that the broker has; raises Unavailable when none answers."""
+    async with _admin(bootstrap) as admin:
+        return set(await admin.list_topics())
+
+
 @asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)

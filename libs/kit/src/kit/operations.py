@@ -5,7 +5,6 @@ and tokens with the right `exchange.operate` or the scope `system/operations`. A
 """
 
 import asyncio
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import msgspec
 import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from kit.aside import InboxPlace, NoSuchMessage, Place
+from kit.aside import InboxPlace, NoSuchMessage, Place, WaitingPlace
 from kit.auth import Verifier, bearer
 from kit.caller import Caller
 from kit.db import Connection, Database, driver
@@ -29,7 +28,7 @@ RIGHT, SCOPE = "exchange.operate", "system/operations"
 _LOOPBACK = ("127.0.0.1", "::1")
 _NAMES = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 _OPERATOR = re.compile(r"[\w.@\- ]{1,80}")
-_ID = re.compile(r"([a-z]+)-(\d{1,18})")
+_ID = re.compile(r"([a-z]+(?:-waiting)?)-(\d{1,18})")
 _EVERY = 5.0  # seconds between two measurements for the gauges
 _MOST = 500  # messages of one list
 
@@ -69,7 +68,8 @@ class Operations:
     ) -> None:
         self._db = db
         self._lag = LagOf(service, db, settings, steps)
-        self._places: Mapping[str, Place] = {place.prefix: place for place in (InboxPlace(service), *places)}
+        everywhere: Sequence[Place] = (InboxPlace(service), WaitingPlace(service), *places)
+        self._places = {place.prefix: place for place in everywhere}
         self._verifier = verifier
         self.router = APIRouter(prefix=PATH, include_in_schema=False, dependencies=[Depends(self.operator)])
         self.router.add_api_route("/lag", self.lag)
@@ -108,7 +108,7 @@ class Operations:
         """{"count": of parked ones, "messages": [kit.aside.Held]} of all places."""
         async with self._db.pool.acquire() as con:
             messages = [held for place in self._places.values() for held in await place.listed(con, code, limit)]
-            count = sum([await place.count(con, code) for place in self._places.values()])
+            count = sum([len(await place.matching(con, code)) for place in self._places.values()])
         return answer({"count": count, "messages": messages})
 
     async def show(self, id: str, request: Request, reason: str = Query("", max_length=300)) -> Response:
@@ -119,11 +119,11 @@ class Operations:
             raise NotAnOperator("The content of a message is shown only to an operator with a token")
         async with self._db.transaction() as tx:
             con = await driver(tx)
-            found = msgspec.to_builtins(await place.load(con, number))
-            content = found.pop("body")
+            found = await place.load(con, number)
             if reason:
                 await _write_down(con, operator, "show content", id, reason)
-                found["body"] = content if isinstance(content, str) else base64.b64encode(content or b"").decode()
+            else:
+                found.body = None
         return answer(found)
 
     async def replay(self, request: Request) -> Response:
@@ -164,12 +164,11 @@ class Operations:
         """The numbers of this place that the request means and that are parked there."""
         if "ids" in wanted:
             given = [self._place(str(id)) for id in wanted["ids"]]
-            parked = set(await place.numbers(con, None))
-            return [number for other, number in given if other is place and number in parked]
+            return await place.present(con, [number for other, number in given if other is place])
         code = wanted.get("code")
         if code is None and wanted.get("all") is not True:
             raise Malformed('Say which: "ids", "code" or "all"', at="code")
-        return await place.numbers(con, None if code is None else str(code))
+        return await place.matching(con, None if code is None else str(code))
 
     def _place(self, id: str) -> tuple[Place, int]:
         found = _ID.fullmatch(id)

@@ -42,7 +42,9 @@ class Service:
     db: Database
     loops: Sequence[Hook] = ()
     on_start: Sequence[Hook] = ()  # after the database is open, before loops and HTTP
-    on_stopping: Sequence[Hook] = ()  # when told to stop, before open requests are waited for (streams never end by themselves)
+    on_stopping: Sequence[
+        Hook
+    ] = ()  # when told to stop, before open requests are waited for (streams never end by themselves)
     on_stop: Sequence[Hook] = ()  # after loops and HTTP have ended, before the database closes
     migrations: str = ""
 

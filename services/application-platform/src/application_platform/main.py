@@ -30,6 +30,7 @@ from kit.db import Database
 from kit.http import Client
 from kit.inbox import Inbox
 from kit.kafka import Producer
+from kit.operations import Operations
 from kit.outbox import Relay
 from kit.process import Service
 from kit.web import Check, new_app
@@ -53,6 +54,7 @@ class Parts:
     db: Database
     office: Office
     portal: Portal
+    operations: Operations
 
 
 def new_parts(settings: Settings, db: Database) -> Parts:
@@ -66,6 +68,7 @@ def new_parts(settings: Settings, db: Database) -> Parts:
         db=db,
         office=Office(Issuer(settings.issuer, settings.token_seconds), settings.demo, limits),
         portal=Portal(record=record, hub=Hub(), region=settings.region, demo=settings.demo),
+        operations=Operations("application", db, settings),
     )
 
 
@@ -75,7 +78,7 @@ def create_app(settings: Settings, parts: Parts, checks: dict[str, Check]) -> Fa
         "Application platform",
         db=parts.db,
         verifier=None,
-        routers=_ROUTERS,
+        routers=(*_ROUTERS, parts.operations.router),
         checks=checks,
         body_limit=_LARGEST_BODY,
     )
@@ -113,8 +116,10 @@ def build(settings: Settings) -> Service:
             Relay(db, producer, settings).run,
             Inbox(db, settings, _GROUP, handlers.handlers(parts.portal.hub)).run,
             upkeep.run,
+            parts.operations.run,
         ],
         on_start=[upkeep.begin, key_watch.start],
+        on_stopping=[parts.portal.hub.stop],
         on_stop=[key_watch.stop, producer.stop, neighbours.stop, parts.portal.record.stop],
         migrations="application_platform",
     )

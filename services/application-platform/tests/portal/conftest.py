@@ -201,7 +201,7 @@ async def serving(platform: Platform, port: int = 0) -> AsyncIterator[Served]:
         port = server.servers[0].sockets[0].getsockname()[1]
         yield Served(f"http://127.0.0.1:{port}", hub, platform, sessions)
     finally:
-        hub.stop()
+        await hub.stop()
         server.should_exit = True
         await task
         await client.stop()

@@ -77,7 +77,7 @@ async def test_silence_is_a_heartbeat_and_stopping_ends_the_stream() -> None:
     with hub.listen(frozenset({"p1"})) as listener:
         stream = listener.told(0.01)
         assert await anext(stream) is None
-        hub.stop()
+        await hub.stop()
         assert [found async for found in stream] == []
 
 

@@ -2,6 +2,7 @@
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
+from fhirserver.steps import access_log
 from information_platform import record
 from information_platform.ingestion.handlers import handlers
 from information_platform.persons import api as persons
@@ -12,6 +13,7 @@ from kit.broker import answering
 from kit.db import Database
 from kit.inbox import Inbox
 from kit.kafka import Producer
+from kit.operations import Operations
 from kit.outbox import Relay
 from kit.process import Service
 from kit.web import new_app
@@ -26,11 +28,12 @@ def build(settings: Settings) -> Service:
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
     ended = sessions.Watch(db, verifier)
     inbox = Inbox(db, settings, "information", {**handlers(engine), **sessions.handlers(verifier)})
+    operations = Operations("information", db, settings, steps=[access_log])
     app = new_app(
         "Information platform",
         db=db,
         verifier=verifier,
-        routers=[persons.router],
+        routers=[persons.router, operations.router],
         checks={"kafka": answering(settings.kafka)},
         fhir_base=record.PATH,
     )
@@ -38,7 +41,7 @@ def build(settings: Settings) -> Service:
         name="information-platform",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, engine.keep_fresh],
+        loops=[relay.run, inbox.run, engine.keep_fresh, operations.run],
         on_start=[engine.start, ended.start],
         on_stop=[ended.stop, engine.stop, producer.stop, verifier.stop],
         migrations="information_platform",

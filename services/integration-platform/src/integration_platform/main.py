@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from integration_platform.messages import api as messages
+from integration_platform.messages.operations import ParkedMessages, steps
 from integration_platform.receiving import api as events
 from integration_platform.receiving.actions import Receiver
 from integration_platform.receiving.handlers import TOPIC, keeping
@@ -19,6 +20,7 @@ from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
 from kit.inbox import Inbox
+from kit.operations import Operations
 from kit.outbox import Relay
 from kit.process import Service
 from kit.web import new_app
@@ -36,6 +38,7 @@ class Parts:
     translator: Translator
     door: Door
     inbox: Inbox
+    operations: Operations
 
 
 def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None) -> Parts:
@@ -55,7 +58,9 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
     door = Door(receiver, register, settings.mllp_host or settings.host, settings.mllp_port, rules)
     ended = sessions.handlers(verifier) if verifier is not None else {}
     inbox = Inbox(db, settings, "exchange", {TOPIC: keeping(register, translator.wake), **ended})
-    return Parts(db, producer, register, relay, receiver, translator, door, inbox)
+    parked = ParkedMessages(register, translator.wake)
+    operations = Operations("exchange", db, settings, places=[parked], steps=steps())
+    return Parts(db, producer, register, relay, receiver, translator, door, inbox, operations)
 
 
 def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:
@@ -65,7 +70,7 @@ def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:
         "Integration platform",
         db=parts.db,
         verifier=verifier,
-        routers=(events.router, messages.router, senders.router),
+        routers=(events.router, messages.router, senders.router, parts.operations.router),
         checks={"kafka": answering(settings.kafka)},
     )
     app.state.settings = settings
@@ -89,6 +94,7 @@ def build(settings: Settings) -> Service:
             parts.relay.run,
             parts.inbox.run,
             parts.door.run,
+            parts.operations.run,
         ],
         on_start=[ended.start, parts.register.start, parts.receiver.start],
         on_stop=[ended.stop, verifier.stop, parts.receiver.stop, parts.register.stop, parts.producer.stop],

@@ -2,6 +2,7 @@
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
+from fhirserver.steps import access_log
 from kit import sessions
 from kit.auth import Verifier
 from kit.broker import answering
@@ -9,6 +10,7 @@ from kit.db import Database
 from kit.http import Client
 from kit.inbox import Inbox
 from kit.kafka import Producer
+from kit.operations import Operations
 from kit.outbox import Relay
 from kit.own_token import OwnToken
 from kit.process import Service
@@ -32,12 +34,20 @@ def build(settings: Settings) -> Service:
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
     ended = sessions.Watch(db, verifier)
     inbox = Inbox(db, settings, "vis", {**persons.handlers(engine), **sessions.handlers(verifier)})
-    app = new_app("VIS", db=db, verifier=verifier, checks={"kafka": answering(settings.kafka)}, fhir_base=record.PATH)
+    operations = Operations("vis", db, settings, steps=[access_log])
+    app = new_app(
+        "VIS",
+        db=db,
+        verifier=verifier,
+        routers=[operations.router],
+        checks={"kafka": answering(settings.kafka)},
+        fhir_base=record.PATH,
+    )
     return Service(
         name="vis",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, engine.keep_fresh],
+        loops=[relay.run, inbox.run, engine.keep_fresh, operations.run],
         on_start=[engine.start, ended.start],
         on_stop=[ended.stop, engine.stop, producer.stop, verifier.stop, region.stop, office.stop],
         migrations="vis",

@@ -64,7 +64,7 @@ def _hold(settings: Settings, places: Places, *, adopt: bool) -> int:
     last = state.State("stopped")
     try:
         region.start()
-        demo.introduce(settings, tell)
+        demo.introduce(settings, tell, stop)
         _ready(settings, places, region)
         watch = Watch(region, tell)
         while not stop():

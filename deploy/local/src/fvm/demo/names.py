@@ -18,14 +18,7 @@ _GIVEN = {
         (9999, "Noah Liam William Hugo Elias Nils Ludvig Vincent Sixten Frans Malte Melker Omar Otto Theo Loke Arvid"),
     ),
 }  # fmt: skip
-_FAMILY = (
-    "Andersson Johansson Karlsson Nilsson Eriksson Larsson Olsson Persson Svensson Gustafsson Pettersson Jonsson Jansson "
-    "Hansson Bengtsson Lindberg Jakobsson Magnusson Lindström Olofsson Lindqvist Lindgren Berg Axelsson Bergström "
-    "Lundgren Mattsson Berglund Fredriksson Sandberg Henriksson Forsberg Sjöberg Wallin Engström Danielsson Håkansson "
-    "Eklund Lundin Gunnarsson Holm Bergman Samuelsson Fransson Wikström Isaksson Nyström Björk Arvidsson Söderberg "
-    "Löfgren Strömberg Hermansson Norberg Sundström Dahl Ström Åberg Ekström Hedlund Nordin Öhman Sundqvist Åström "
-    "Kuoljok Blind Labba Niia Heikkinen Korhonen Virtanen Kovačević Hussein Yılmaz Nowak Ahmadi Tesfaye Hosseini Farah"
-).split()
+_FAMILY = ["Andersson", "Johansson", "Karlsson", "Nilsson", "Eriksson", "Larsson", "Olsson", "Persson", "Svensson", "Gustafsson", "Pettersson", "Jonsson", "Jansson", "Hansson", "Bengtsson", "Lindberg", "Jakobsson", "Magnusson", "Lindström", "Olofsson", "Lindqvist", "Lindgren", "Berg", "Axelsson", "Bergström", "Lundgren", "Mattsson", "Berglund", "Fredriksson", "Sandberg", "Henriksson", "Forsberg", "Sjöberg", "Wallin", "Engström", "Danielsson", "Håkansson", "Eklund", "Lundin", "Gunnarsson", "Holm", "Bergman", "Samuelsson", "Fransson", "Wikström", "Isaksson", "Nyström", "Björk", "Arvidsson", "Söderberg", "Löfgren", "Strömberg", "Hermansson", "Norberg", "Sundström", "Dahl", "Ström", "Åberg", "Ekström", "Hedlund", "Nordin", "Öhman", "Sundqvist", "Åström", "Kuoljok", "Blind", "Labba", "Niia", "Heikkinen", "Korhonen", "Virtanen", "Kovačević", "Hussein", "Yılmaz", "Nowak", "Ahmadi", "Tesfaye", "Hosseini", "Farah"]
 _STREETS = (
     "Storgatan Kyrkogatan Skolgatan Järnvägsgatan Strandvägen Björkvägen Granstigen Ringvägen Kungsgatan Lingonstigen "
     "Tallvägen Sjögatan Hamngatan Rönnvägen Kvarnvägen Ängsvägen Timmervägen Norra Esplanaden Bruksvägen Fjällgatan"

@@ -30,15 +30,21 @@ __all__ = [
 Evaluator = Callable[..., Items]
 
 
-@lru_cache(maxsize=8192)
-def _built(expression: str, type_name: str | None, strict: bool) -> Evaluate:
-    tree = parse(expression)
+# Expressions come from outside too: long ones are not kept, so that the cache stays small whatever is sent.
+MAX_CACHED = 400
+
+
+def _built(expression: str, type_name: str, strict: bool) -> Evaluate:
     if strict:
-        check(tree, type_name or "")
-    return build(tree)
+        check(parse(expression), type_name)
+    return _kept(expression) if len(expression) <= MAX_CACHED else build(parse(expression))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
+def _kept(expression: str) -> Evaluate:
+    return build(parse(expression))
+
+
 def compile_nodes(expression: str, *, type_name: str | None = None, strict: bool = False) -> Evaluator:
     """The expression as `evaluate(resource_or_node, *, hooks=Hooks(), **variables) -> list of Node and System values`.
 
@@ -47,7 +53,8 @@ def compile_nodes(expression: str, *, type_name: str | None = None, strict: bool
                order where there is none (type_name must then be given)
     Raises PathError here for what is no FHIRPath; `evaluate` raises it for what fails on its input.
     """
-    run, default = _built(expression, type_name, strict), type_name or ""
+    default = type_name or ""
+    run = _built(expression, default, strict)
 
     def evaluate(resource: Any, *, hooks: Hooks = NO_HOOKS, **variables: Any) -> Items:
         context = node(resource, default)
@@ -56,13 +63,13 @@ def compile_nodes(expression: str, *, type_name: str | None = None, strict: bool
     return evaluate
 
 
-@lru_cache(maxsize=8192)
 def compile_path(expression: str, *, type_name: str | None = None, strict: bool = False) -> Evaluator:
     """As compile_nodes, but the function answers with plain values: JSON of elements, System values as they are.
 
     Elements that have extensions but no value are left out.
     """
-    run, default = _built(expression, type_name, strict), type_name or ""
+    default = type_name or ""
+    run = _built(expression, default, strict)
 
     def evaluate(resource: Any, *, hooks: Hooks = NO_HOOKS, **variables: Any) -> Items:
         context = node(resource, default)
@@ -72,7 +79,6 @@ def compile_path(expression: str, *, type_name: str | None = None, strict: bool 
     return evaluate
 
 
-@lru_cache(maxsize=8192)
 def compile_test(expression: str, *, type_name: str | None = None) -> Callable[..., bool]:
     """As compile_nodes, but the function answers whether the result is true, as an invariant asks: empty is not."""
     evaluate = compile_nodes(expression, type_name=type_name)

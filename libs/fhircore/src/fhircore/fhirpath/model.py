@@ -14,6 +14,7 @@ _PARENTS |= {"oid": "uri", "unsignedInt": "integer", "positiveInt": "integer", "
 _PARENTS |= dict.fromkeys(("Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity"), "Quantity")
 _PARENTS |= dict.fromkeys(("Binary", "Bundle", "Parameters", "DomainResource"), "Resource")
 QUANTITIES = frozenset(("Quantity", "Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity"))
+_PROFILED = ("SimpleQuantity", "MoneyQuantity")  # profiles of Quantity, which is the type
 _ABSTRACT = ("Element", "BackboneElement", "Resource", "DomainResource")
 
 
@@ -129,19 +130,19 @@ def type_info(found: Node) -> TypeInfo:
 @cache
 def entries(path: str, name: str) -> tuple[Entry, ...]:
     """The JSON properties of element `name` in this type: one, one for each type of a choice, none when unknown."""
-    return tuple(
-        Entry(
-            field.name,
-            "_" + field.name,
-            "Quantity" if field.type in QUANTITIES_BY_PROFILE else field.type,
-            field.primitive,
-        )
-        for field in _fields(path).values()
-        if field.base.removesuffix("[x]") == name
-    )
+    return tuple(_entry(field) for field in _fields(path).values() if field.base.removesuffix("[x]") == name)
 
 
-QUANTITIES_BY_PROFILE = ("SimpleQuantity", "MoneyQuantity")
+def _entry(field: Field) -> Entry:
+    kind = "Quantity" if field.type in _PROFILED else field.type
+    return Entry(field.name, "_" + field.name, kind, field.primitive)
+
+
+@cache
+def _by_key(path: str) -> dict[str, tuple[int, Entry]]:
+    """Every JSON property of this type, those of extensions too, with its place in the definition."""
+    found = [(at, _entry(field)) for at, field in enumerate(_fields(path).values())]
+    return {key: (at, entry) for at, entry in found for key in (entry.key, entry.under)}
 
 
 @cache
@@ -229,8 +230,12 @@ def children(parent: Node) -> list[Any]:
     """All children of one node, in order of definition."""
     out: list[Any] = []
     if parent.value.__class__ is dict:
-        for name in element_names(parent.type) or tuple(parent.value):
-            out += child(parent, name)
+        known = _by_key(parent.type)
+        # each property once, also where both `name` and `_name` are there, in order of definition
+        for _, entry in sorted({known[key][0]: known[key] for key in parent.value if key in known}.values()):
+            children_named(parent, (entry,), out)
+        for name in () if known else tuple(parent.value):
+            _untyped(parent, name, out)
     elif parent.extra.__class__ is dict:
         out += [*child(parent, "id"), *child(parent, "extension")]
     return out

@@ -21,7 +21,7 @@ from fhircore.fhirpath.syntax import (
     Variable,
 )
 
-MAX_LENGTH = 20_000
+MAX_LENGTH = 10_000
 MAX_DEPTH = 60
 
 _LEVELS = (

@@ -12,7 +12,7 @@ from fhircore.moments import SWEDEN
 
 MAX_ITEMS = 1_000_000
 MAX_TEXT = 1_000_000
-MAX_WORK = 3_000_000  # items that an evaluation may look at
+MAX_WORK = 1_000_000  # items that an evaluation may look at
 
 Items = list[Any]
 

@@ -112,4 +112,4 @@ def _bundle(
         for mode, group in ((b"match", rows), (b"include", others))
         for row in group
     ]
-    return plain(head)[:-1] + b',"entry":[' + b",".join(entries) + b"]}"
+    return plain(head)[:-1] + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}")

@@ -34,8 +34,8 @@ async def history(engine: Engine, request: Request, type_name: str, id: str) -> 
     entries = [_entry(engine, base, type_name, id, row, row["ver"] == 1) for row in seen[:count]]
     head = {"resourceType": "Bundle", "type": "history", "total": len(seen)}
     link = plain([{"relation": "self", "url": f"{base}/{type_name}/{id}/_history"}])
-    body = plain(head)[:-1] + b',"link":' + link + b',"entry":[' + b",".join(entries) + b"]}"
-    return Answer(200, body)
+    body = plain(head)[:-1] + b',"link":' + link
+    return Answer(200, body + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
 
 
 def _count(request: Request) -> int:

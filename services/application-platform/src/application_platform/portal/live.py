@@ -110,7 +110,7 @@ class Hub:
         finally:
             self._listeners.discard(listener)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Ends every open stream, so that the server can stop."""
         for listener in self._listeners:
             while not listener.queue.empty():

@@ -1,7 +1,8 @@
 """What most histories have: vaccinations, a remark on hypersensitivity, a cold, and words that repeat."""
 
-from fvm.demo.chart import Chart, Visit
+from fvm.demo.chart import Chart
 from fvm.demo.staff import DOCTOR, NURSE
+from fvm.demo.visit import Visit
 
 
 def background(c: Chart) -> None:

@@ -136,7 +136,10 @@ def check_modifiers(env: Env, items: Items, *urls: Items) -> Items:
 
 @function("htmlChecks")
 def html_checks(env: Env, items: Items) -> Items:
-    return [not narrative_faults(system(item)) for item in items]
+    divs = [system(item) for item in items]
+    if any(div.__class__ is not str for div in divs):
+        raise PathError("htmlChecks() needs XHTML.")
+    return [not narrative_faults(div) for div in divs]
 
 
 @function("conformsTo", 1)

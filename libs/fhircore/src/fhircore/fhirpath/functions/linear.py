@@ -128,8 +128,8 @@ class _Reader:
         return lambda machine, end: machine.add(State(takes=takes, to=(end,)))
 
     def group(self, opening: str) -> Build:
-        if opening not in ("(", "(?:") and not opening.endswith(">"):
-            raise PathError("The pattern repeats too much to have look-arounds.")
+        if self.next()[:1] == "?" or (opening not in ("(", "(?:") and not opening.endswith(">")):
+            raise PathError("The pattern repeats too much to have look-arounds or flags.")
         inner = self.alternatives()
         if self.next() != ")":
             raise PathError("The pattern is not a regular expression.")

@@ -52,6 +52,7 @@
   let timer = 0;
   let touched = false;
   let lostAt = "";
+  let over = false; // signed out: nothing more is shown on this page
 
   const clock = () => new Date().toLocaleTimeString("sv-SE", { hour: "2-digit", minute: "2-digit", timeZone: "Europe/Stockholm" });
 
@@ -77,7 +78,7 @@
   const atRest = () => !touched && window.scrollY < 8 && String(window.getSelection()) === "";
 
   function look() {
-    if (timer) return;
+    if (timer || over) return;
     const wait = Math.max(0, asked + PACE - Date.now());
     timer = window.setTimeout(fetchNews, wait);
   }
@@ -99,6 +100,7 @@
       return; // the stream tells about the lost contact, and asks again when it is back
     }
     timer = 0;
+    if (over) return;
     if (answer.status === 204) {
       settle(keys);
     } else if (answer.status === 401) {
@@ -195,6 +197,7 @@
       state(false);
       note("lost", `Ingen kontakt sedan ${lostAt}. Det du ser kan vara gammalt.`);
     } else if (message.kind === "signed-out") {
+      over = true;
       state(false);
       note("lost", "Du är utloggad. Läs in sidan igen för att logga in.");
     }

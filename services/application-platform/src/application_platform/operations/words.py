@@ -1,0 +1,70 @@
+"""How an operator's page says things in Swedish: topics, readers, reasons, spans of time; pure."""
+
+from application_platform.portal.swedish import NBSP
+
+TOPICS = {
+    "vis.record.v1": "journaluppgifter från VIS",
+    "vis.changed.v1": "ändringar i VIS",
+    "vis.access-taken.v1": "nödöppningar i VIS",
+    "information.record-changed.v1": "ändringar i regionens journal",
+    "information.access-changed.v1": "spärrar och samtycken",
+    "information.person-changed.v1": "ändrade personer",
+    "information.erasure-ordered.v1": "beslut om journalförstöring",
+    "exchange.record.v1": "översatta meddelanden",
+    "exchange.delivery.v1": "leveranser till andra system",
+    "exchange.inbox.v1": "händelser från andra system",
+    "application.record.v1": "uppgifter från patienter",
+    "application.session-revoked.v1": "avslutade inloggningar",
+    "audit.access.v1": "åtkomstlogg",
+}
+_CODES = {
+    "kit/unavailable": "en del som behövs svarar inte",
+    "kit/fault": "ett fel i programmet",
+    "kit/position-lost": "Kafka har inte längre det som står på tur",
+    "kit/unreadable-event": "händelsen går inte att läsa",
+    "kit/malformed": "innehållet går inte att läsa",
+    "kit/given-up": "avskrivet av en operatör",
+    "ingestion/unknown-type": "en resurstyp som inte finns i FHIR",
+    "persons/different-persons": "två olika personnummer sägs vara en person",
+    "exchange/unregistered-sender": "avsändaren är inte registrerad",
+    "exchange/unsupported-message": "meddelandetypen översätts inte",
+    "exchange/translator-fault": "översättaren misslyckades, felet är vårt",
+}
+
+
+def topic(name: str) -> str:
+    """The topic in words; its own name where there are none."""
+    return TOPICS.get(name, name)
+
+
+def reason(code: str) -> str:
+    """A problem's code in words; "" where there are none, and the code says it."""
+    return _CODES.get(code, "")
+
+
+def error(text: str) -> str:
+    """Why something waits: `kit.problems.Unavailable(kit/unavailable)` or a type of error."""
+    code = text.partition("(")[2].partition(")")[0]
+    if code in _CODES:
+        return _CODES[code]
+    if text == "replayed":
+        return "spelas om just nu"
+    return f"ett fel i programmet ({text.partition('(')[0].rpartition('.')[2]})"
+
+
+def span(seconds: float) -> str:
+    """`12 sekunder`, `3 minuter`, `5 timmar`, `2 dagar`."""
+    for limit, size, one, many in (
+        (120, 1, "sekund", "sekunder"),
+        (7200, 60, "minut", "minuter"),
+        (172_800, 3600, "timme", "timmar"),
+    ):
+        if seconds < limit:
+            number = round(seconds / size)
+            return f"{number}{NBSP}{one if number == 1 else many}"
+    return f"{round(seconds / 86400)}{NBSP}dagar"
+
+
+def many(count: int, one: str, more: str) -> str:
+    """`1 meddelande`, `4 820 meddelanden`."""
+    return f"{count:,}".replace(",", NBSP) + f"{NBSP}{one if count == 1 else more}"

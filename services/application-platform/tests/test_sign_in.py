@@ -98,8 +98,8 @@ async def test_someone_with_two_commissions_chooses_one(browser: AsyncClient, si
     answer = await sign_in(browser, "SE0000000001-P003", next="/portal/patients?sida=2")
 
     assert answer.headers["location"] == "/auth/commission?next=%2Fportal%2Fpatients%3Fsida%3D2"
-    undecided = await browser.get("/try/me", headers=PAGE)
-    assert undecided.headers["location"] == "/auth/commission?next=%2Fportal%2Ftry%2Fme"
+    undecided = await browser.get("/portal/search", headers=PAGE)
+    assert undecided.headers["location"] == "/auth/commission?next=%2Fportal%2Fsearch"
     page = await browser.get(answer.headers["location"])
     assert "Medicinmottagningen Norrby" in page.text
     assert "Vårdcentralen Sjövik" in page.text
@@ -262,10 +262,10 @@ async def test_a_form_needs_the_token_of_its_page(browser: AsyncClient, sign_in:
 
 
 async def test_whoever_is_not_signed_in_is_led_to_the_door_and_back(browser: AsyncClient, sign_in: SignIn) -> None:
-    page = await browser.get("/try/me?flik=prov", headers=PAGE)
+    page = await browser.get("/portal/search?flik=prov", headers=PAGE)
     assert (page.status_code, page.headers["location"]) == (
         303,
-        "/auth/sign-in?next=%2Fportal%2Ftry%2Fme%3Fflik%3Dprov",
+        "/auth/sign-in?next=%2Fportal%2Fsearch%3Fflik%3Dprov",
     )
 
     fragment = await browser.get(
@@ -278,10 +278,10 @@ async def test_whoever_is_not_signed_in_is_led_to_the_door_and_back(browser: Asy
     script = await browser.get("/try/me")
     assert (script.status_code, script.json()["type"]) == (401, "/problems/application/not-signed-in")
 
-    back = await sign_in(browser, "SE0000000001-P001", next="/try/me?flik=prov")
-    assert back.headers["location"] == "/try/me?flik=prov"
-    again = await browser.get("/auth/sign-in?next=/try/me")
-    assert again.headers["location"] == "/try/me"
+    back = await sign_in(browser, "SE0000000001-P001", next="/portal/search?flik=prov")
+    assert back.headers["location"] == "/portal/search?flik=prov"
+    again = await browser.get("/auth/sign-in?next=/portal/search")
+    assert again.headers["location"] == "/portal/search"
 
 
 @pytest.mark.parametrize(

@@ -214,3 +214,8 @@ async def test_every_search_parameter_that_is_advertised_can_be_searched(bench: 
     for type_name in common:
         (kind,) = [found for found in told if found["type"] == type_name]
         assert {"_id", "_lastUpdated"} <= {param["name"] for param in kind["searchParam"]}
+
+
+async def test_an_ampersand_too_many_at_the_ends_is_no_parameter(ward: Any) -> None:
+    id = await ward.patient()
+    assert await ward.ids(f"/Patient?&_id={id}&") == [id]

@@ -34,7 +34,8 @@ class Request:
         try:
             if "%00" in self.query or "\0" in self.query:  # no text that is stored holds it, and PostgreSQL refuses it
                 raise ValueError
-            return parse_qsl(self.query, keep_blank_values=True, strict_parsing=bool(self.query), errors="strict")
+            query = self.query.strip("&")  # many clients leave one behind
+            return parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
         except (ValueError, UnicodeDecodeError):
             raise Invalid("The query string is not name=value pairs in UTF-8", at="query") from None
 

@@ -22,6 +22,7 @@ from kit.lag import LagOf, Measure
 from kit.problems import Kind, Malformed, Problem
 from kit.settings import Settings
 from kit.telemetry import describe
+from kit.web import Check, passes
 
 PATH = "/internal/operations"
 RIGHT, SCOPE = "exchange.operate", "system/operations"
@@ -72,6 +73,7 @@ class Operations:
         self._places = {place.prefix: place for place in everywhere}
         self._verifier = verifier
         self.router = APIRouter(prefix=PATH, include_in_schema=False, dependencies=[Depends(self.operator)])
+        self.router.add_api_route("/now", self.now)
         self.router.add_api_route("/lag", self.lag)
         self.router.add_api_route("/parked", self.parked)
         self.router.add_api_route("/parked/replay", self.replay, methods=["POST"])
@@ -99,6 +101,13 @@ class Operations:
         if not here or not _NAMES.fullmatch(request.headers.get("host", "")) or not _OPERATOR.fullmatch(name):
             raise NotAnOperator
         return Operator(name, known=False)
+
+    async def now(self, request: Request) -> Response:
+        """{"checks": those of readiness by name, "lag": kit.lag.Lag, or null while the database is away}."""
+        checks: Mapping[str, Check] = request.app.state.checks
+        outcomes = await asyncio.gather(*(passes(name, check) for name, check in checks.items()))
+        found = dict(zip(checks, outcomes, strict=True))
+        return answer({"checks": found, "lag": await self._lag.measure() if found["database"] else None})
 
     async def lag(self) -> Response:
         """Everything that is behind (kit.lag.Lag)."""

@@ -86,23 +86,11 @@ class Region:
         self._until = 0.0
 
     async def _seen(self, name: str, token: str) -> Seen:
-        checks, lag = await asyncio.gather(self._checks(name), self._lag(name, token))
-        return Seen(checks, lag)
-
-    async def _checks(self, name: str) -> dict[str, bool] | None:
         try:
-            answer = await self._clients[name].send("GET", "/health/ready", fails=False)
-            told = answer.json()
-            return {check: found == "pass" for check, found in told["checks"].items()}
-        except (Unavailable, KeyError, ValueError, AttributeError):
-            return None
-
-    async def _lag(self, name: str, token: str) -> dict[str, Any] | None:
-        try:
-            lag: dict[str, Any] = await self._clients[name].get(f"{PATH}/lag", bearer=token)
+            told = await self._clients[name].get(f"{PATH}/now", bearer=token)
         except (Unavailable, Declined):
-            return None
-        return lag
+            return Seen()
+        return Seen(told["checks"], told["lag"])
 
     async def _ask(self, name: str, path: str, token: str, query: Mapping[str, str]) -> Any:
         return _read(await self._clients[name].send("GET", PATH + path, bearer=token, params=query or None))

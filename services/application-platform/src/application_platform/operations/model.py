@@ -1,7 +1,7 @@
 """The region as an operator sees it: parts, arrows between them, and sentences about what is not as it should be; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from application_platform.operations import words
@@ -88,7 +88,7 @@ class Seen:
     """What one service answered: its checks by name (None: no answer), and its lag (None: no answer)."""
 
     checks: Mapping[str, bool] | None = None
-    lag: Mapping[str, Any] | None = field(default=None)
+    lag: Mapping[str, Any] | None = None
 
 
 def picture(seen: Mapping[str, Seen]) -> Picture:

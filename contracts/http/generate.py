@@ -27,35 +27,9 @@ def files() -> Iterator[tuple[Path, str]]:
         settings = import_module(f"{package}.settings").Settings(database_url=_NO_DATABASE, mode="demo")
         app: Any = import_module(f"{package}.main").build(settings).app
         name = package.replace("_", "-")
-        if hasattr(app, "openapi"):
-            yield CONTRACTS / "http" / f"{name}.openapi.yaml", _yaml(app.openapi())
-            continue
-        statement, contract = _of_a_door(app)
-        yield CONTRACTS / "http" / f"{name}.openapi.yaml", _yaml(contract)
-        yield CONTRACTS / "fhir" / f"capability-{app._engine.mount.door}.json", compact(statement) + "\n"
-
-
-def _of_a_door(door: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A service with a FHIR engine in front: its CapabilityStatement, and the two halves of its OpenAPI joined."""
-    capabilities = import_module("fhirserver.interactions.capabilities").statement(door._engine)
-    fhir = import_module_beside("fhir_openapi").paths(door._path, capabilities)
-    contract = dict(door._app.openapi())
-    components = {part: dict(found) for part, found in contract.get("components", {}).items()}
-    for part, found in fhir["components"].items():
-        components.setdefault(part, {}).update(found)
-    contract["tags"] = fhir["tags"]
-    contract["paths"] = {**fhir["paths"], **contract["paths"]}
-    contract["components"] = components
-    return capabilities, contract
-
-
-def import_module_beside(name: str) -> Any:
-    """A module of this folder, which is no package."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        return import_module(name)
-    finally:
-        sys.path.pop(0)
+        yield CONTRACTS / "http" / f"{name}.openapi.yaml", _yaml(app.openapi())
+        if hasattr(app, "statement"):
+            yield CONTRACTS / "fhir" / f"capability-{app.door}.json", compact(app.statement()) + "\n"
 
 
 def _yaml(contract: Mapping[str, Any]) -> str:

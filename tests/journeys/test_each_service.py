@@ -30,12 +30,7 @@ async def test_it_counts_for_prometheus(region: Any, service: str) -> None:
     assert all(float(line.rpartition(" ")[2]) is not None for line in lines)
 
 
-EMPTY = pytest.mark.xfail(
-    strict=True, reason="VIS has only FHIR routes, and those are not in its own /openapi.json yet"
-)
-
-
-@pytest.mark.parametrize("service", [pytest.param("vis", marks=EMPTY), *SERVICES[1:]])
+@pytest.mark.parametrize("service", SERVICES)
 async def test_it_describes_itself_as_openapi(region: Any, service: str) -> None:
     described = (await asked(region, service, "/openapi.json")).json()
     assert described["openapi"].startswith("3.")

@@ -94,7 +94,7 @@ REPLIES = (
         503,
         "The service is not reachable just now",
         "The same request may work in a moment.",
-        "response.code == 503 || response.code == 502",
+        "response.code == 503 || response.code == 502 || response.code == 507",  # 507: gone with a large body under way
         {"retry-after": "1"},
     ),
     Reply("refused", 0, "The request was refused", "The gateway could not pass it on.", "response.code >= 400"),

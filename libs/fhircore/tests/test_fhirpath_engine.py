@@ -96,6 +96,47 @@ def test_variables_that_an_expression_defines_live_on_its_own_path_only() -> Non
         ask("defineVariable('resource', 1)")
 
 
+def test_data_of_no_fhir_type_is_walked_by_its_names() -> None:
+    data = {
+        "resourceType": "Mine",
+        "n": 2,
+        "many": [1, 2],
+        "_n": {"id": "x", "extension": [{"url": "u", "valueCode": "c"}]},
+    }
+    assert ask("Mine.n + many.last()", data) == [4]
+    assert ask("n.extension('u').value & n.id", data) == ["cx"]
+    assert ask("many.all($this is integer) and nothing.empty()", data) == [True]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("defineVariable('n1', name.first()).select(%n1.given) | defineVariable('n1', name.skip(1)).select(%n1.use)", ["Eva", "usual"]),
+        ("defineVariable('a', 'r-').select(defineVariable('b', 'v').select(%b | 'w')).select(%a & $this)", ["r-v", "r-w"]),
+        ("defineVariable(defineVariable('p','q').select(%p), defineVariable('p','v').select(%p)).select(%q)", ["v"]),
+        ("'aaa'.replace(defineVariable('p', 'aaa').select(%p), defineVariable('p','bbb').select(%p))", ["bbb"]),
+        ("name.select(defineVariable('x')).count()", [2]),
+        ("coalesce({}, name.family, 1)", ["Berg"]),
+        ("('a' | 'b').repeatAll(iif($this = 'a', 'b', {}))", ["b"]),
+    ],
+)  # fmt: skip
+def test_functions_of_the_next_fhirpath_are_known(expression: str, expected: list[Any]) -> None:
+    assert ask(expression) == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "defineVariable('a', 1) | %a",
+        "defineVariable('v1').defineVariable('v1').select(%v1)",
+        "defineVariable('b', 1).select(defineVariable('c', 2).select(%b | %c)).select(%c)",
+    ],
+)
+def test_a_defined_variable_is_unknown_outside_its_path_and_cannot_be_defined_twice(expression: str) -> None:
+    with pytest.raises(PathError):
+        ask(expression)
+
+
 def test_resolve_finds_contained_resources_and_asks_the_hook_for_the_rest() -> None:
     assert ask("managingOrganization.resolve().name") == ["Ward"]
     seen: list[str] = []
@@ -232,6 +273,20 @@ def test_a_fhir_quantity_is_a_quantity_of_its_ucum_code() -> None:
     assert ask("(value * 2).toString()", OBSERVATION) == ["3.00 'g'"]
     assert ask("value.toQuantity('mg').value", OBSERVATION) == []
     assert ask("value.toQuantity('mg')", OBSERVATION)[0].value == 1500
+
+
+def test_a_fhir_quantity_of_time_is_a_calendar_duration_and_another_system_is_compared_by_its_code() -> None:
+    def age(system: str, code: str) -> dict[str, Any]:
+        return {
+            "resourceType": "Observation",
+            "valueQuantity": {"value": 2, "system": system, "code": code, "unit": "g"},
+        }
+
+    ucum = "http://unitsofmeasure.org"
+    assert ask("value = 2 years and value = 24 months and value ~ 2 'a'", age(ucum, "a")) == [True]
+    assert ask("@2020-01-31 + value", age(ucum, "mo"))[0].parts == (2020, 3, 31)
+    assert ask("value = 2 'g'", age("urn:own", "g")) == []
+    assert ask("value = value", age("urn:own", "g")) == [True]
 
 
 @pytest.mark.parametrize(

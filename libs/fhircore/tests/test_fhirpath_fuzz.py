@@ -66,7 +66,7 @@ ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=4), st.just([]), st.just({}), st.just([None, 1, "a", {}]),
     st.just({"resourceType": 1}), st.just(Decimal("1E+300")), st.floats(allow_nan=False, allow_infinity=False),
 )  # fmt: skip
-quick = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

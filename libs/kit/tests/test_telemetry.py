@@ -27,3 +27,23 @@ def test_log_lines_are_json_with_trace_and_without_error_texts() -> None:
     for line in (ours, theirs):
         assert line["error"].startswith("builtins.ValueError at <string>:")
     assert "191212121212" not in out.stdout + out.stderr
+
+
+REPEATING = """
+import logging
+from kit.telemetry import configure_logging
+configure_logging("sample")
+for _ in range(50):
+    logging.getLogger("aiokafka.conn").error("Unable to connect to %s", "1")
+    logging.getLogger("other").error("said again")
+logging.getLogger("aiokafka.conn").error("Something else")
+"""
+
+
+def test_what_the_kafka_client_repeats_while_its_broker_is_away_is_written_once_in_a_while() -> None:
+    out = subprocess.run([sys.executable, "-c", REPEATING], capture_output=True, text=True, check=True)
+
+    said = [json.loads(line)["event"] for line in out.stdout.splitlines()]
+    assert said.count("Unable to connect to 1") == 1
+    assert said.count("Something else") == 1
+    assert said.count("said again") == 50

@@ -33,8 +33,9 @@ def crowd(people: Sequence[Someone]) -> None:
     """Who the demo people are."""
     if not people:
         return
-    print(f"\n{_bold('Demo people')} (sign in at the portal, or: .venv/bin/fvm token WHO)\n")
-    table([(one.who, f"{one.name} – {one.what}") for one in people])
+    print(f"\n{_bold('Demo people')} (sign in at the portal, or: .venv/bin/fvm token WHO; all: fvm token --list)\n")
+    shown = {one.what.partition(", ")[2] or one.who: one for one in reversed(people) if one.what}  # the first of a unit
+    table([(one.who, f"{one.name} – {one.what}") for one in people if one in shown.values()])
 
 
 def table(rows: Sequence[tuple[str, str]], indent: str = "  ") -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
@@ -18,6 +19,7 @@ from kit.problems import Unavailable
 
 _BATCH = 64
 _IN_FLIGHT = 2
+_LATE = timedelta(seconds=0.5)  # half of what an export waits (operations/settling.py)
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +78,7 @@ class Creator:
         rows = [wish.row for wish in wishes]
         async with self._db.pool.acquire() as connection:
             async with connection.transaction():
+                self._give_time(rows)
                 await store.insert(connection, rows)
                 # Each create is a transaction of its own to whoever listens, in the order of arrival.
                 told = [event for row in rows for event in self._writer.events([row], [], row.upd)]
@@ -84,6 +87,13 @@ class Creator:
             self._log.settled(connection)
         self._wake()
         return position
+
+    def _give_time(self, rows: list[Row]) -> None:
+        """What waited long for its transaction gets its time anew: an export trusts that none is much older than that."""
+        now = datetime.now(UTC)
+        for row in rows:
+            if now - row.upd > _LATE:
+                self._writer.restamp(row, now)
 
 
 def _reason(error: Exception) -> Exception:

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import structlog
+from fastapi import FastAPI
 
 from access import allows
 from fhircore.outcome import InvalidFHIR
@@ -13,7 +15,7 @@ from fhircore.types import TYPES
 from fhirserver.engine import Engine
 from fhirserver.intake import ID, refuse_patients
 from fhirserver.interactions.batch import batch
-from fhirserver.interactions.capabilities import capabilities
+from fhirserver.interactions.capabilities import capabilities, statement
 from fhirserver.interactions.create import create
 from fhirserver.interactions.delete import delete
 from fhirserver.interactions.everything import everything
@@ -24,6 +26,10 @@ from fhirserver.interactions.transaction import incoming, transaction
 from fhirserver.interactions.update import update
 from fhirserver.interactions.vread import vread
 from fhirserver.messages import JSON, Answer, Request, json_only, no_parameters, outcome
+from fhirserver.openapi import joined
+from fhirserver.operations.delivering import Stream, send_stream
+from fhirserver.operations.dispatching import is_operation, operate
+from fhirserver.operations.exporting import asks_async, search_later
 from fhirserver.problems import Forbidden, Invalid, NotAllowed, NotFound, TooLarge
 from kit.auth import Verifier, bearer
 from kit.problems import Header
@@ -42,7 +48,22 @@ class FhirDoor:
         self._engine = engine
         self._verifier = verifier
         self._path = path
+        if isinstance(app, FastAPI):
+            self._own = app.openapi()
+            app.openapi = self.openapi  # type: ignore[method-assign]
         self._prefix = path + "/"
+
+    @property
+    def door(self) -> str:
+        return self._engine.mount.door
+
+    def statement(self) -> dict[str, Any]:
+        """The CapabilityStatement of this door."""
+        return statement(self._engine)
+
+    def openapi(self) -> dict[str, Any]:
+        """The service's OpenAPI document, this door included."""
+        return joined(self._own, self._path, self.statement())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope.get("path", "")
@@ -68,11 +89,12 @@ class FhirDoor:
         if parts == ("metadata",):
             return "metadata", capabilities(self._engine, headers)
         caller = await self._verifier.caller(bearer((headers.get(b"authorization") or b"").decode("latin-1")))
-        body = (
-            await _body(receive, headers, self._engine.mount.body_limit) if method in ("POST", "PUT", "PATCH") else b""
-        )
         query = scope["query_string"].decode("latin-1")
-        request = Request(method, parts, query, headers, body, caller, self._engine.sight(caller))
+        request = Request(method, parts, query, headers, b"", caller, self._engine.sight(caller))
+        body = partial(_body, receive, headers, self._engine.mount.body_limit)
+        if is_operation(parts):
+            return await operate(self._engine, request, receive, body)
+        request.body = await body() if method in ("POST", "PUT", "PATCH") else b""
         try:
             return await self._dispatch(request)
         except InvalidFHIR as error:
@@ -95,6 +117,8 @@ class FhirDoor:
                 return "{type}/{id}", await read(engine, request, type_name, _id(id))
             case ("GET",) | ("POST", "_search"):
                 self._allow(request, type_name, "s")
+                if asks_async(request):
+                    return "{type}?", await search_later(engine, request, type_name)
                 return "{type}?", await search(engine, request, type_name)
             case ("POST",):
                 self._allow(request, type_name, "c")
@@ -174,6 +198,9 @@ def _within(body: bytes, limit: int) -> bytes:
 
 
 async def _send(send: Any, answer: Answer, *, head: bool) -> None:
+    if isinstance(answer, Stream):
+        await send_stream(send, answer, head=head)
+        return
     headers = [(b"content-length", b"%d" % len(answer.body)), *answer.headers]
     if answer.body:
         headers.append((b"content-type", JSON))

@@ -81,6 +81,7 @@ class Engine:
     together: LogTogether = field(init=False)
     search_pool: asyncpg.Pool = field(init=False)  # its connections stop a statement that takes too long
     driven_pool: asyncpg.Pool = field(init=False)  # for searches about named patients or one main code
+    job_posted: asyncio.Event = field(default_factory=asyncio.Event)  # wakes the loop that does jobs
     _sights: dict[tuple[Any, ...], Sight] = field(default_factory=dict)
 
     async def start(self) -> None:

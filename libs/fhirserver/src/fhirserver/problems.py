@@ -112,6 +112,22 @@ class NotSupported(Problem):
     title = "This server does not support that"
 
 
+class TooManyJobs(Problem):
+    """A client has as many unfinished jobs as it may."""
+
+    kind = Kind.TOO_MANY
+    code = "fhir/too-many-jobs"
+    title = "Too many unfinished jobs"
+
+
+class JobFailed(Problem):
+    """What a job was to do could not be done; the text says why."""
+
+    kind = Kind.FAULT
+    code = "fhir/job-failed"
+    title = "The job failed"
+
+
 class WrongMedia(Problem):
     """The body has a content type that this server does not read (or not at this address)."""
 

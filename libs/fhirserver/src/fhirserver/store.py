@@ -15,6 +15,13 @@ _HIST = "key, ver, upd, sver, pat, lab, rtype, id, body"
 _LOCK = "select key, ver, lab, pat, sver from res where key = any($1::bigint[]) order by key for update"
 _LAST = """
 select distinct on (key) key, ver, lab, pat, sver from hist where key = any($1::bigint[]) order by key, ver desc"""
+# To history, and out of the side tables: one statement, since each costs a round trip.
+_KEEP = f"""
+with kept as (insert into hist({_HIST}) select {_HIST} from res where key = any($1::bigint[])),
+     alts as (delete from alt where key = any($1::bigint[])),
+     idts as (delete from idt where key = any($1::bigint[])),
+     strs as (delete from str where key = any($1::bigint[]))
+delete from rng where key = any($1::bigint[])"""
 _TAKEN = """
 select 1 from hist h join unnest($1::bigint[], $2::int[]) as u(key, ver) on h.key = u.key and h.ver >= u.ver limit 1"""
 # An update stays the same row, so that whoever waits for its lock finds the new version and not nothing.
@@ -24,6 +31,12 @@ update res set pat = u.pat, dt = u.dt, dte = u.dte, code = u.code, upd = u.upd, 
 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::bigint[],
             $8::int[], $9::int[], $10::text[], $11::text[], $12::bytea[])
   as u(key, pat, dt, dte, code, upd, sver, ver, lab, refs, tok, body)
+where res.key = u.key"""
+
+_INDEX_AGAIN = """
+update res set pat = u.pat, dt = u.dt, dte = u.dte, code = u.code, refs = u.refs::bigint[], tok = u.tok::bigint[]
+from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+  as u(key, pat, dt, dte, code, refs, tok)
 where res.key = u.key"""
 
 
@@ -100,9 +113,7 @@ async def retire(con: Connection, keys: Sequence[int]) -> None:
 
 
 async def _keep(con: Connection, keys: Sequence[int]) -> None:
-    await con.execute(f"insert into hist({_HIST}) select {_HIST} from res where key = any($1::bigint[])", keys)
-    for table in ("alt", "idt", "str", "rng"):
-        await con.execute(f"delete from {table} where key = any($1::bigint[])", keys)
+    await con.execute(_KEEP, keys)
 
 
 async def replace(con: Connection, rows: Sequence[Row]) -> None:
@@ -133,6 +144,19 @@ async def are_next(con: Connection, rows: Sequence[Row]) -> bool:
         return True
     taken = await con.fetchval(_TAKEN, [row.key for row in rows], [row.ver for row in rows])
     return taken is None
+
+
+async def index_again(con: Connection, rows: Sequence[Row]) -> None:
+    """Puts these entries in the place of those that stand, and nothing else. The caller holds the locks of the rows."""
+    if not rows:
+        return
+    keys = [row.key for row in rows]
+    for table in ("alt", "idt", "str", "rng"):
+        await con.execute(f"delete from {table} where key = any($1::bigint[])", keys)
+    found = [(row.key, row.entries) for row in rows]
+    columns = zip(*((key, e.pat, e.dt, e.dte, e.code, _array(e.refs), _array(e.tok)) for key, e in found), strict=True)
+    await con.execute(_INDEX_AGAIN, *(list(column) for column in columns))
+    await _index(con, rows)
 
 
 async def _index(con: Connection, rows: Sequence[Row]) -> None:

@@ -109,6 +109,12 @@ class Writer:
             sver=wish.sver,
         )
 
+    def restamp(self, row: Row, at: datetime) -> None:
+        """A later time for a version that is not stored yet."""
+        row.upd = at
+        row.body = stamped(row.body, row.type_name, row.id, row.ver, instant(at))
+        row.stored = self._codec.pack(row.body)
+
     async def apply(
         self, con: Connection, wishes: Sequence[Put | Delete], sight: Sight, at: datetime | None = None
     ) -> Result:

@@ -89,6 +89,11 @@ class Operations:
         finally:
             await self._lag.stop()
 
+    async def stop(self) -> None:
+        await self._lag.stop()
+        if self._verifier is not None:
+            await self._verifier.stop()
+
     async def operator(self, request: Request) -> Operator:
         """Raises Unauthenticated, or NotAnOperator."""
         if request.headers.get("authorization") is not None:

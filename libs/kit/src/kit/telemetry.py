@@ -55,9 +55,36 @@ def configure_logging(service: str, *, level: int = logging.INFO) -> None:
             ],
         )
     )
+    handler.addFilter(_Calm("aiokafka"))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service, pid=os.getpid())
+
+
+class _Calm(logging.Filter):
+    """Lets a library say the same thing once in a while: aiokafka writes fifty lines a second while its broker is away."""
+
+    def __init__(self, library: str, every: float = 5.0) -> None:
+        super().__init__()
+        self._library = library
+        self._every = every  # seconds
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # when last, and how often it was kept back since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(self._library):
+            return True
+        what = record.name, str(record.msg)
+        last, kept_back = self._said.get(what, (float("-inf"), 0))
+        now = time.monotonic()
+        if now - last < self._every:
+            self._said[what] = last, kept_back + 1
+            return False
+        if len(self._said) > 500:  # words that differ each time are no repetition; they must not be kept for ever
+            self._said.clear()
+        self._said[what] = now, 0
+        if kept_back:
+            record.msg = f"{record.msg} (and {kept_back} times more since it was last written)"
+        return True
 
 
 _observers: dict[tuple[str, str, int], Histogram] = {}

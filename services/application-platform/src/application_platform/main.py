@@ -9,6 +9,8 @@ from application_platform import front
 from application_platform.demo import api as demo
 from application_platform.health.region import Neighbours
 from application_platform.identity.model import Limits
+from application_platform.operations import pages as operations
+from application_platform.operations.actions import Region
 from application_platform.portal import handlers
 from application_platform.portal.live import Hub
 from application_platform.portal.mount import mount
@@ -19,12 +21,13 @@ from application_platform.sign_in import authorize, signed_in
 from application_platform.sign_in import pages as sign_in
 from application_platform.sign_in.signed_in import NotSignedIn, SessionTokens
 from application_platform.tokens import api as tokens
-from application_platform.tokens import discovery, oauth
+from application_platform.tokens import discovery, model, oauth
 from application_platform.tokens.actions import Office
 from application_platform.tokens.issue import Issuer
 from application_platform.tokens.oauth import OAuthRefusal
 from application_platform.tokens.watch import KeyWatch
 from application_platform.upkeep import Upkeep
+from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
 from kit.http import Client
@@ -42,6 +45,7 @@ _ROUTERS = (
     discovery.router,
     sign_in.router,
     demo.router,
+    operations.router,
 )
 _LARGEST_BODY = 1024 * 1024  # forms and sign-in; no patient data is uploaded here
 _GROUP = "application-platform"
@@ -55,6 +59,7 @@ class Parts:
     office: Office
     portal: Portal
     operations: Operations
+    region: Region
 
 
 def new_parts(settings: Settings, db: Database) -> Parts:
@@ -64,11 +69,15 @@ def new_parts(settings: Settings, db: Database) -> Parts:
         absolute=timedelta(hours=settings.session_hours),
     )
     record = Record(Client(settings.information_url))
+    own = Verifier(settings.jwks_url, settings.issuer, model.audience(settings.issuer, ["application"])[0])
+    urls = {"vis": settings.vis_url, "information": settings.information_url}
+    urls |= {"exchange": settings.exchange_url, "application": settings.application_url}
     return Parts(
         db=db,
         office=Office(Issuer(settings.issuer, settings.token_seconds), settings.demo, limits),
         portal=Portal(record=record, hub=Hub(), region=settings.region, demo=settings.demo),
-        operations=Operations("application", db, settings),
+        operations=Operations("application", db, settings, verifier=own),
+        region=Region(urls),
     )
 
 
@@ -85,6 +94,7 @@ def create_app(settings: Settings, parts: Parts, checks: dict[str, Check]) -> Fa
     app.state.settings = settings
     app.state.office = parts.office
     app.state.session_tokens = SessionTokens(parts.office.issuer)
+    app.state.region = parts.region
     mount(app, parts.portal)
     app.add_exception_handler(OAuthRefusal, oauth.refuse)
     app.add_exception_handler(NotSignedIn, signed_in.show_the_door)
@@ -120,6 +130,13 @@ def build(settings: Settings) -> Service:
         ],
         on_start=[upkeep.begin, key_watch.start],
         on_stopping=[parts.portal.hub.stop],
-        on_stop=[key_watch.stop, producer.stop, neighbours.stop, parts.portal.record.stop],
+        on_stop=[
+            key_watch.stop,
+            producer.stop,
+            neighbours.stop,
+            parts.portal.record.stop,
+            parts.region.stop,
+            parts.operations.stop,
+        ],
         migrations="application_platform",
     )

@@ -43,6 +43,6 @@ def build(settings: Settings) -> Service:
         db=db,
         loops=[relay.run, inbox.run, engine.keep_fresh, operations.run],
         on_start=[engine.start, ended.start],
-        on_stop=[ended.stop, engine.stop, producer.stop, verifier.stop],
+        on_stop=[operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop],
         migrations="information_platform",
     )

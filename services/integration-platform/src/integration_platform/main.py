@@ -97,6 +97,13 @@ def build(settings: Settings) -> Service:
             parts.operations.run,
         ],
         on_start=[ended.start, parts.register.start, parts.receiver.start],
-        on_stop=[ended.stop, verifier.stop, parts.receiver.stop, parts.register.stop, parts.producer.stop],
+        on_stop=[
+            parts.operations.stop,
+            ended.stop,
+            verifier.stop,
+            parts.receiver.stop,
+            parts.register.stop,
+            parts.producer.stop,
+        ],
         migrations="integration_platform",
     )

@@ -1,4 +1,5 @@
-"""The demo region: two hundred invented people with their lives in care, told through the same doors as everyone's (D19)."""
+"""The demo region: two hundred invented people with their lives in care, told through the same doors as \
+everyone's (D19)."""
 
 import os
 from collections.abc import Callable

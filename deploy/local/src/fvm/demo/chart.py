@@ -1,4 +1,5 @@
-"""A patient's record while it is being written: every fact remembers the unit and the colleague it belongs to (pure)."""
+"""A patient's record while it is being written: every fact remembers the unit and the colleague it belongs to \
+(pure)."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from fvm.demo.desk import Desk
 from fvm.demo.facts import Fact, LabAnswer
 from fvm.demo.persons import Person
 from fvm.demo.staff import Resource
+from fvm.demo.values import weekday
 
 _NAMESPACE = UUID("5a4c3d52-0f9b-5c1e-8a61-7f6f3c2b9d10")  # of the demo's facts, for ever
 
@@ -61,8 +63,3 @@ class Chart:
     def at(self, unit: str) -> Desk:
         """The unit's desk, from which facts are written."""
         return Desk(self, unit)
-
-
-def weekday(day: date) -> date:
-    """The day itself, or the Friday before a weekend."""
-    return day - timedelta(days=max(0, day.weekday() - 4))

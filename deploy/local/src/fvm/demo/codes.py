@@ -1,4 +1,5 @@
-"""The few codes that the demo's histories use, each with its Swedish display; no code system is copied (TRM-20, -21)."""
+"""The few codes that the demo's histories use, each with its Swedish display; no code system is copied (TRM-20, \
+-21)."""
 
 from dataclasses import dataclass
 from typing import Any

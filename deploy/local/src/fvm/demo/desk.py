@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fvm.demo import codes, staff
 from fvm.demo.facts import SWEDEN, Fact
 from fvm.demo.staff import Colleague, Resource
-from fvm.demo.values import coding, ends
+from fvm.demo.values import coding, ends, weekday
 from fvm.demo.visit import Visit
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Desk:
         """A colleague with that role, else whoever is first."""
         present = staff.colleagues(self.unit, self.chart.today)
         fitting = [one for one in present if one.role == role]
-        return self.chart.rng.choice(fitting) if fitting else present[0]
+        return self.chart.rng.choice(staff.fitting(fitting, self.chart.person.story)) if fitting else present[0]
 
     def moment(self, when: date | datetime, hour: int | None = None) -> datetime:
         """An instant in Swedish time; office hours unless `hour` is given. Never in the future of the chart."""
@@ -55,26 +55,25 @@ class Desk:
         why: str = "",
         role: str = staff.DOCTOR,
         kind: str = "AMB",
-        hours: float = 0.5,
-        status: str = "finished",
+        hours: float | None = 0.5,
         bed: int = 0,
     ) -> Visit:
-        """An Encounter: AMB a visit, IMP a stay, EMER, VR at a distance, HH at home. Without an end while in progress."""
-        start = self.moment(when)
+        """An Encounter: AMB a visit, IMP a stay, EMER, VR at a distance, HH at home. Without `hours` it goes on."""
+        start = self.moment(weekday(when) if kind in ("AMB", "VR") and not isinstance(when, datetime) else when)
         author = self.who(role)
-        end = None if status == "in-progress" else (start + timedelta(hours=hours)).isoformat()
-        state = "active" if end is None else "completed"
+        end = None if hours is None else (start + timedelta(hours=hours)).isoformat()
+        place = {"location": staff.bed(self.unit, bed), "status": "completed" if end else "active"} if bed else None
         encounter = self.put(
             {
                 "resourceType": "Encounter",
-                "status": status,
+                "status": "finished" if end else "in-progress",
                 "class": {"system": f"{codes.HL7}v3-ActCode", "code": kind},
                 "type": [{"text": text}],
                 "subject": self.chart.subject,
                 "participant": [{"individual": author.reference}],
                 "period": {"start": start.isoformat()} | ({"end": end} if end else {}),
                 "reasonCode": [codes.diagnosis(why)] if why else [],
-                "location": [{"location": staff.bed(self.unit, bed), "status": state}] if bed else [],
+                "location": [place] if place else [],
                 "serviceProvider": staff.organization(self.unit),
             },
             author,
@@ -109,29 +108,30 @@ class Desk:
         word: str,
         strength: str,
         dose: str,
-        since: date,
+        since: date | Visit,
         *,
         why: str = "",
         ended: date | None = None,
-        status: str = "",
-        as_needed: bool = False,
-        visit: Visit | None = None,
+        course: int = 0,
     ) -> Resource:
-        """A MedicationRequest; `ended` says when it was put out (stopped) or, with `status`, completed."""
+        """A MedicationRequest since a day or a visit; `ended`: put out that day; `course`: taken for so many days."""
+        visit = since if isinstance(since, Visit) else None
         author = visit.author if visit else self.who()
+        day = since.day if isinstance(since, Visit) else since
+        last = day + timedelta(days=course) if course else ended
         return self.put(
             {
                 "resourceType": "MedicationRequest",
-                "status": status or ("stopped" if ended else "active"),
+                "status": "completed" if course else "stopped" if ended else "active",
                 "intent": "order",
                 "medicationCodeableConcept": codes.drug(word, strength),
                 "subject": self.chart.subject,
                 "encounter": visit.reference if visit else None,
-                "authoredOn": (visit.start if visit else self.moment(since)).isoformat(),
+                "authoredOn": (visit.start if visit else self.moment(day)).isoformat(),
                 "requester": author.reference,
                 "reasonCode": [codes.diagnosis(why)] if why else [],
-                "dosageInstruction": [{"text": dose} | ({"asNeededBoolean": True} if as_needed else {})],
-                "dispenseRequest": {"validityPeriod": {"start": since.isoformat()} | ends(ended)},
+                "dosageInstruction": [{"text": dose} | ({"asNeededBoolean": True} if "vid behov" in dose else {})],
+                "dispenseRequest": {"validityPeriod": {"start": day.isoformat()} | ends(last)},
             },
             author,
         )

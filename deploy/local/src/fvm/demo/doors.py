@@ -1,4 +1,5 @@
-"""The region's doors as the demo uses them: FHIR and events through the gateway, HL7 v2 over MLLP, with kept connections."""
+"""The region's doors as the demo uses them: FHIR and events through the gateway, HL7 v2 over MLLP, with kept \
+connections."""
 
 import http.client
 import json

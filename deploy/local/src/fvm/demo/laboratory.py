@@ -35,9 +35,7 @@ def _pid(person: Person) -> str:
     identifier, name = person.patient["identifier"][0], person.patient["name"][0]
     oid = _OIDS.get(identifier["system"], _PERSONNUMMER)
     sex = "F" if person.sex == "female" else "M"
-    return (
-        f"PID|1||{identifier['value']}^^^&{oid}&ISO||{name['family']}^{name['given'][0]}||{person.born:%Y%m%d}|{sex}"
-    )
+    return f"PID|1||{identifier['value']}^^^&{oid}&ISO||{name['family']}^{name['given'][0]}||{person.born:%Y%m%d}|{sex}"
 
 
 def _obx(nth: int, analysis: codes.Analysis, value: float, taken: str) -> str:

@@ -1,4 +1,5 @@
-"""Tells the region everything of the demo through its doors: VIS as staff of each unit, the laboratory by HL7 v2, events."""
+"""Tells the region everything of the demo through its doors: VIS as staff of each unit, the laboratory by HL7 \
+v2, events."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from fvm.demo import generate, laboratory
 from fvm.demo.chart import Chart
 from fvm.demo.doors import Doors
 from fvm.demo.facts import Fact
+from fvm.demo.persons import everybody
 from fvm.demo.staff import Colleague, Resource, colleagues
 from fvm.trouble import Trouble
 
@@ -22,6 +24,16 @@ AT_ONCE = 6  # patients written at the same time
 SAY_EVERY = 2.0  # seconds between two words about progress
 ARRIVED_WITHIN = 60.0  # seconds until everybody must be in the region's record
 HOME_CARE = "hemsjukvard"  # system of the demo people's file, and its unit
+
+
+_COUNTED = {
+    "Patient": "people",
+    "Encounter": "visits and stays",
+    "Observation": "values",
+    "DocumentReference": "notes",
+    "DiagnosticReport": "answers",
+    "Appointment": "bookings",
+}
 
 
 class Interrupted(Exception):
@@ -51,13 +63,27 @@ def load(doors: Doors, tell: Tell, stopping: Callable[[], bool] = lambda: False,
 
 def is_loaded(doors: Doors, seed: int = generate.SEED) -> bool:
     """Whether a load of this seed has come to its end here."""
-    last = generate.everybody(datetime.now(UTC).date(), seed)[-1]
+    last = everybody(datetime.now(UTC).date(), seed)[-1]
     status, _ = doors.ask("GET", f"/vis/fhir/Patient/{last.id}", doors.token("bench"), taken=(200, 404, 410))
     return status == 200
 
 
+def counts(doors: Doors) -> list[tuple[str, int, int]]:
+    """What there is, in words: how many in VIS, how many in the region's record."""
+    token = doors.token("bench")
+    found = []
+    for kind, words in _COUNTED.items():
+        vis, region = (
+            doors.ask("GET", f"{base}/{kind}?_total=accurate&_count=1", token)[1]["total"]
+            for base in ("/vis/fhir", "/fhir")
+        )
+        found.append((words, int(vis), int(region)))
+    return found
+
+
 def register_senders(doors: Doors, token: str) -> None:
-    """The laboratory's and the municipality's systems as senders of their own units (D3); known ones stay as they are."""
+    """The laboratory's and the municipality's systems as senders of their own units (D3); known ones stay as \
+they are."""
     lab = {"id": "labmed", "name": "Laboratoriets system (demo)", **cast.place("labmed")}
     lab |= {"port": doors.settings.mllp_port, "application": laboratory.APPLICATION, "facility": laboratory.FACILITY}
     home = {"id": HOME_CARE, "name": "Kommunens verksamhetssystem (demo)", **cast.place(HOME_CARE), "client": HOME_CARE}
@@ -110,7 +136,9 @@ def _await_arrival(doors: Doors, token: str, charts: Sequence[Chart], stopping: 
             if stopping():
                 raise Interrupted
             if time.monotonic() > until:
-                raise Trouble("The region's record did not take up the demo people in time; `fvm doctor` says what is wrong.")
+                raise Trouble(
+                    "The region's record did not take up the demo people in time; `fvm doctor` says what is wrong."
+                )
             time.sleep(0.1)
 
 
@@ -128,7 +156,9 @@ def _events(doors: Doors, charts: Sequence[Chart]) -> int:
     _, answer = doors.ask("POST", "/exchange/events", doors.token(HOME_CARE), events, kind)
     refused = [one for one in answer["results"] if one["status"] != 202]
     if refused:
-        raise Trouble(f"The events door refused an event of the demo: {refused[0].get('problem', {}).get('detail', '')}")
+        raise Trouble(
+            f"The events door refused an event of the demo: {refused[0].get('problem', {}).get('detail', '')}"
+        )
     return len(events)
 
 
@@ -137,7 +167,11 @@ def home_event(chart: Chart, values: Sequence[Resource] | None = None, name: str
     identifier = chart.person.patient["identifier"][0]
     who = {"type": "Patient", "identifier": {"system": identifier["system"], "value": identifier["value"]}}
     place = cast.place(HOME_CARE)
-    unit = {"type": "Organization", "identifier": {"system": HSA, "value": place["unit"]}, "display": place["unit_name"]}
+    unit = {
+        "type": "Organization",
+        "identifier": {"system": HSA, "value": place["unit"]},
+        "display": place["unit_name"],
+    }
     told = chart.home_values if values is None else values
     entries = [{"resource": one | {"subject": who, "performer": [unit]}} for one in told]
     return {

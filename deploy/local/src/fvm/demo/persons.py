@@ -76,6 +76,7 @@ class Register:
         self.seed = seed
         self.rng = Random(f"{seed}/people")  # noqa: S311 - invented people, the same each time
         self._taken: set[tuple[date, str]] = {(date(2000, 1, 25), "female"), (date(1961, 9, 13), "male")}
+        self._names: set[tuple[str, str]] = set()
         self.people: list[Person] = []
 
     def add(self, story: str, born: date, sex: str, home: str = "", **more: Any) -> Person:
@@ -89,7 +90,7 @@ class Register:
             "id": str(uuid5(_NAMESPACE, f"{self.seed}/{key}")),
             "identifier": numbers.own(born, sex) if "identifier" not in more else None,
             "active": True,
-            "name": [{"use": "official", "family": names.family(rng), "given": [names.given(rng, sex, born.year)]}],
+            "name": [self._name(rng, sex, born.year)],
             "gender": sex,
             "birthDate": born.isoformat(),
             "telecom": [names.phone(rng)],
@@ -100,6 +101,15 @@ class Register:
         person = Person(key, story, born, sex, home, {name: part for name, part in patient.items() if part is not None})
         self.people.append(person)
         return person
+
+    def _name(self, rng: Random, sex: str, year: int) -> dict[str, Any]:
+        """A name that nobody else here has."""
+        while True:
+            family = names.family(rng)
+            given = names.given(rng, sex, year, family)
+            if (given, family) not in self._names:
+                self._names.add((given, family))
+                return {"use": "official", "family": family, "given": [given]}
 
     def day(self, youngest: int, oldest: int, sex: str) -> date:
         """A free day of birth; month and day stay the same from year to year."""

@@ -1,4 +1,5 @@
-"""Keeps a demo region's events coming: laboratory answers by HL7 v2, vital signs at VIS, values from home, admissions."""
+"""Keeps a demo region's events coming: laboratory answers by HL7 v2, vital signs at VIS, values from home, \
+admissions."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,14 +16,6 @@ from fvm.demo.values import measured, pressure
 Tell = Callable[[str], None]
 Event = Callable[["Player"], str]
 
-COUNTED = {
-    "Patient": "people",
-    "Encounter": "visits and stays",
-    "Observation": "values",
-    "DocumentReference": "notes",
-    "DiagnosticReport": "answers",
-    "Appointment": "bookings",
-}
 TOKENS_LAST = 45 * 60  # seconds
 
 
@@ -33,7 +26,12 @@ class Player:
         region = generate.region(datetime.now(UTC), seed)
         self.doors = doors
         self.rng = Random()  # noqa: S311 - what happens next is nobody's secret
-        hidden = ("protected", "unidentified", "visitor", "reserve")  # no personnummer to send, or nothing to show around
+        hidden = (
+            "protected",
+            "unidentified",
+            "visitor",
+            "reserve",
+        )  # no personnummer to send, or nothing to show around
         self.people = [
             chart
             for chart in region.charts
@@ -97,7 +95,9 @@ def home(player: Player) -> str:
         shared | {"id": f"{name}-2"} | measured(codes.VITALS["pulse"], chart.about(72, 7)),
     ]
     event = loading.home_event(chart, values, name)
-    player.doors.ask("POST", "/exchange/events", player.doors.token(loading.HOME_CARE), event, "application/cloudevents+json")
+    player.doors.ask(
+        "POST", "/exchange/events", player.doors.token(loading.HOME_CARE), event, "application/cloudevents+json"
+    )
     return "values from home"
 
 
@@ -105,8 +105,10 @@ def admission(player: Player) -> str:
     """Somebody comes to the emergency department."""
     chart = player.someone()
     why, text = player.rng.choice([("R07.4", "Bröstsmärta"), ("R55.9", "Svimning"), ("J18.9", "Feber och hosta")])
-    visit = chart.at("akuten").visit(player.now(), text, why=why, role=DOCTOR, kind="EMER", status="in-progress")
-    visit.vitals(bp=(chart.about(138, 14), chart.about(82, 8)), pulse=chart.about(94, 12), sat=chart.about(95, 2), later=0)
+    visit = chart.at("akuten").visit(player.now(), text, why=why, role=DOCTOR, kind="EMER", hours=None)
+    visit.vitals(
+        bp=(chart.about(138, 14), chart.about(82, 8)), pulse=chart.about(94, 12), sat=chart.about(95, 2), later=0
+    )
     visit.note("Akutanteckning", f"Kontaktorsak: {text}. Bedöms av läkare, prover tagna.", signed=False, hour_later=0)
     player.write(chart)
     return "arrival at the emergency department"

@@ -37,11 +37,34 @@ def colleagues(unit: str, on: date) -> tuple[Colleague, ...]:
     found = []
     for person in cast.data()["staff"]:
         for held in person["commissions"]:
-            if held["unit"] == unit and ("valid_to" not in held or held["valid_to"] >= on) and "write" in held["rights"]:
-                found.append(
-                    Colleague(person["id"], person["name"], person["title"], held["role"], unit, held["id"])
-                )
+            if (
+                held["unit"] == unit
+                and ("valid_to" not in held or held["valid_to"] >= on)
+                and "write" in held["rights"]
+            ):
+                found.append(Colleague(person["id"], person["name"], person["title"], held["role"], unit, held["id"]))
     return tuple(found)
+
+
+# A word of a title that says a specialty → the stories it is for.
+_SPECIALTIES = {
+    "kardiologi": "heart_failure atrial_fibrillation",
+    "diabetes": "diabetes1 diabetes2",
+    "ortopedi": "hip_fracture arthrosis",
+    "kirurg": "breast_cancer prostate_cancer colon_cancer palliative infection",
+    "obstetrik": "pregnancy mother mother_of_twins",
+    "barnläkare": "newborn twin asthma_child diabetes1 healthy_child",
+}
+
+
+def fitting(people: list[Colleague], story: str) -> list[Colleague]:
+    """Those whose specialty is the story's; else those without one; else everybody."""
+
+    def speciality(one: Colleague) -> str:
+        return next((word for word in _SPECIALTIES if word in one.title.lower()), "")
+
+    own = [one for one in people if speciality(one) and story in _SPECIALTIES[speciality(one)].split()]
+    return own or [one for one in people if not speciality(one)] or people
 
 
 def organization(unit: str) -> dict[str, str]:

@@ -1,12 +1,17 @@
 """Parts of resources that several kinds share: codings, texts, quantities and how they are judged (pure)."""
 
 import base64
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from fvm.demo import codes
 
 Resource = dict[str, Any]
+
+
+def weekday(day: date) -> date:
+    """The day itself, or the Friday before a weekend."""
+    return day - timedelta(days=max(0, day.weekday() - 4))
 
 
 def coding(system: str, code: str, text: str = "") -> dict[str, Any]:

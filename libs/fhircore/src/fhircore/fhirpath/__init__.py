@@ -1,4 +1,9 @@
-"""FHIRPath for FHIR R4: an expression becomes a Python function, once (http://hl7.org/fhirpath/N1/)."""
+"""FHIRPath for FHIR R4: an expression becomes a Python function, once (http://hl7.org/fhirpath/N1/).
+
+All of FHIRPath N1 and of FHIR's additions, but elementDefinition() and slice(), which need profiles; of the next version
+sort, defineVariable, coalesce, repeatAll, boundaries, precision and comparable. What an expression may cost is limited
+(parser.MAX_LENGTH, runtime.MAX_WORK and its neighbours, functions/patterns.py), since patches carry expressions too.
+"""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -58,7 +63,7 @@ def compile_nodes(expression: str, *, type_name: str | None = None, strict: bool
 
     def evaluate(resource: Any, *, hooks: Hooks = NO_HOOKS, **variables: Any) -> Items:
         context = node(resource, default)
-        return run(Env([context], Run(context, hooks, variables)))
+        return [*run(Env([context], Run(context, hooks, variables)))]
 
     return evaluate
 

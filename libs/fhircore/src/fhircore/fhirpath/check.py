@@ -4,7 +4,8 @@ Types are followed where they can be known; where they cannot (resolve(), variab
 """
 
 from fhircore.fhirpath.errors import PathError
-from fhircore.fhirpath.model import element_names, entries, is_a, known_types, parent_type
+from fhircore.fhirpath.hierarchy import is_a, known_types, parent_type
+from fhircore.fhirpath.model import element_names, entries
 from fhircore.fhirpath.syntax import (
     Binary,
     Call,

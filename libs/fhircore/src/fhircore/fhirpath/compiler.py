@@ -1,22 +1,15 @@
 """A syntax tree → one Python function made of closures (http://hl7.org/fhirpath/N1/index.html#expressions)."""
 
 from collections.abc import Callable
-from typing import Any
 
 from fhircore.fhirpath.arithmetic import negative, positive
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions import FUNCTIONS
-from fhircore.fhirpath.model import (
-    Entry,
-    Node,
-    TypeInfo,
-    child,
-    children_named,
-    entries,
-    is_a,
-)
+from fhircore.fhirpath.hierarchy import is_a
+from fhircore.fhirpath.model import Node
+from fhircore.fhirpath.navigation import named, narrowed
 from fhircore.fhirpath.operators import OPERATORS
-from fhircore.fhirpath.runtime import Env, Evaluate, Items, StepFunction, as_items
+from fhircore.fhirpath.runtime import Env, Evaluate, Items, StepFunction
 from fhircore.fhirpath.syntax import (
     Binary,
     Call,
@@ -31,27 +24,24 @@ from fhircore.fhirpath.syntax import (
     Unary,
     Variable,
 )
-from fhircore.fhirpath.type_tests import TYPE_STEPS, type_test
+from fhircore.fhirpath.type_tests import TYPE_STEPS
 from fhircore.fhirpath.values import integer, truth
-
-_CONSTANTS = {"sct": "http://snomed.info/sct", "loinc": "http://loinc.org", "ucum": "http://unitsofmeasure.org"}
-_PREFIXES = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
+from fhircore.fhirpath.variables import literal, variable
 
 
 def build(tree: Expression) -> Evaluate:
     """The function of a whole expression or of an argument."""
     match tree:
         case Literal():
-            return _literal(tree.value)
+            return literal(tree.value)
         case Name():
             return _start(tree.name)
         case Variable():
-            return _variable(tree.name)
+            return variable(tree.name)
         case Dollar():
             return _DOLLARS[tree.name]
         case Call():
-            step = _call(tree)
-            return lambda env: step(env, env.this)
+            return _call_on_focus(tree)
         case Path():
             return _path(tree)
         case Unary():
@@ -71,14 +61,9 @@ _DOLLARS: dict[str, Evaluate] = {
 }
 
 
-def _literal(value: Any) -> Evaluate:
-    items = [] if value is None else [value]
-    return lambda env: items
-
-
 def _start(name: str) -> Evaluate:
     """The first name of a path: a type's name is the focus itself when it is of that type."""
-    step = _named(name)
+    step = named(name)
     if not name[:1].isupper():
         return lambda env: step(env, env.this)
 
@@ -92,33 +77,21 @@ def _start(name: str) -> Evaluate:
     return begin
 
 
-def _variable(name: str) -> Evaluate:
-    if name in _CONSTANTS:
-        return _literal(_CONSTANTS[name])
-    for prefix, base in _PREFIXES.items():
-        if name.startswith(prefix):
-            return _literal(base + name.removeprefix(prefix))
-
-    def find(env: Env) -> Items:
-        if name in env.names:
-            return env.names[name]
-        if name in env.run.variables:
-            return as_items(env.run.variables[name])
-        match name:
-            case "context":
-                return [env.run.context]
-            case "resource":
-                return env.run.resource()
-            case "rootResource":
-                return env.run.root()
-        raise PathError(f"%{name} is not known.")
-
-    return find
+def _call_on_focus(tree: Call) -> Evaluate:
+    """A function without anything before it works on the focus."""
+    step = _call(tree)
+    if _gives_name(tree):
+        # nothing comes after it that could know the name
+        return lambda env: step(env.inner(env.this), env.this)
+    return lambda env: step(env, env.this)
 
 
 def _path(tree: Path) -> Evaluate:
-    target, steps = build(tree.target), _steps(tree)
-    if len(steps) == 1 and not _gives_name(tree.target):
+    steps = _steps(tree)
+    if any(_gives_name(step) for step in (tree.target, *tree.steps)):
+        return _path_with_names(tree.target, steps)
+    target = build(tree.target)
+    if len(steps) == 1:
         (only,) = steps
         return lambda env: only(env, target(env))
 
@@ -128,16 +101,25 @@ def _path(tree: Path) -> Evaluate:
             items = step(env, items)
         return items
 
-    def follow_naming(env: Env) -> Items:
-        """Names that a step gives are known to the steps after it, and to nobody else."""
+    return follow
+
+
+def _path_with_names(target: Expression, steps: tuple[StepFunction, ...]) -> Evaluate:
+    """Names that a step gives are known to the steps after it, and to nobody else."""
+    if isinstance(target, Call) and _gives_name(target):
+        begin, steps = build(Dollar("$this")), (_call(target), *steps)
+    else:
+        begin = build(target)
+
+    def follow(env: Env) -> Items:
         inner = env.inner(env.this)
         inner.index = env.index
-        items = target(inner)
+        items = begin(inner)
         for step in steps:
             items = step(inner, items)
         return items
 
-    return follow_naming if any(_gives_name(step) for step in (tree.target, *tree.steps)) else follow
+    return follow
 
 
 def _gives_name(step: Expression | Step) -> bool:
@@ -152,7 +134,7 @@ def _steps(tree: Path) -> tuple[StepFunction, ...]:
         step = tree.steps[at]
         after = tree.steps[at + 1] if at + 1 < len(tree.steps) else None
         if isinstance(step, Name) and isinstance(after, Call) and after.name == "ofType" and len(after.arguments) == 1:
-            found.append(_narrowed(step.name, _type_argument(after)))
+            found.append(narrowed(step.name, _type_argument(after)))
             at += 2
             continue
         found.append(_step(step))
@@ -163,7 +145,7 @@ def _steps(tree: Path) -> tuple[StepFunction, ...]:
 def _step(step: Step) -> StepFunction:
     match step:
         case Name():
-            return _named(step.name)
+            return named(step.name)
         case Index():
             at = build(step.at)
 
@@ -174,51 +156,6 @@ def _step(step: Step) -> StepFunction:
             return pick
         case Call():
             return _call(step)
-
-
-def _named(name: str, only: Callable[[str], bool] | None = None) -> StepFunction:
-    """Children by name; what that means is looked up once for each type met."""
-    known: dict[str, tuple[Entry, ...]] = {}
-
-    def look_up(type_name: str) -> tuple[Entry, ...]:
-        found = entries(type_name, name)
-        if only is not None:
-            found = tuple(entry for entry in found if entry.type == "Resource" or only(entry.type))
-        known[type_name] = found
-        return found
-
-    def step(env: Env, items: Items) -> Items:
-        out: Items = []
-        for item in items:
-            if item.__class__ is not Node:
-                out += _of_type_info(item, name)
-                continue
-            found = known.get(item.type)
-            if found is None:
-                found = look_up(item.type)
-            if found and item.value.__class__ is dict:
-                children_named(item, found, out)
-            elif only is None or not entries(item.type, name):
-                out += child(item, name)
-        return out
-
-    return step
-
-
-def _of_type_info(item: Any, name: str) -> Items:
-    return [getattr(item, name)] if item.__class__ is TypeInfo and name in ("name", "namespace") else []
-
-
-def _narrowed(name: str, type_name: str) -> StepFunction:
-    """`name.ofType(T)`: of a choice only the properties of that type are looked at."""
-    test = type_test(type_name, exact=True)
-    step = _named(name, lambda found: test(Node(None, found)))
-
-    def narrow(env: Env, items: Items) -> Items:
-        found = step(env, items)
-        return found if len(found) == 1 and test(found[0]) else [item for item in found if test(item)]
-
-    return narrow
 
 
 def _call(tree: Call) -> StepFunction:
@@ -232,7 +169,7 @@ def _call(tree: Call) -> StepFunction:
     if tree.name == "sort":
         return _lazy(found.call, tuple(map(_sort_key, tree.arguments)))
     if tree.name == "getReferenceKey" and tree.arguments and isinstance(tree.arguments[0], Name):
-        arguments: tuple[Evaluate, ...] = (_literal(tree.arguments[0].name),)
+        arguments: tuple[Evaluate, ...] = (literal(tree.arguments[0].name),)
     else:
         arguments = tuple(build(argument) for argument in tree.arguments)
     if found.lazy:

@@ -6,16 +6,8 @@ from typing import Any
 
 import msgspec
 
-from fhircore.validation.definitions import Field, primitive_types, resource_types, shape
-
-# Supertypes that are not simply Element, BackboneElement or DomainResource.
-_PARENTS = {"code": "string", "id": "string", "markdown": "string", "url": "uri", "canonical": "uri", "uuid": "uri"}
-_PARENTS |= {"oid": "uri", "unsignedInt": "integer", "positiveInt": "integer", "BackboneElement": "Element"}
-_PARENTS |= dict.fromkeys(("Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity"), "Quantity")
-_PARENTS |= dict.fromkeys(("Binary", "Bundle", "Parameters", "DomainResource"), "Resource")
-QUANTITIES = frozenset(("Quantity", "Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity"))
-_PROFILED = ("SimpleQuantity", "MoneyQuantity")  # profiles of Quantity, which is the type
-_ABSTRACT = ("Element", "BackboneElement", "Resource", "DomainResource")
+from fhircore.fhirpath.hierarchy import PROFILED, fields, parent_type
+from fhircore.validation.definitions import Field, resource_types
 
 
 class Node(msgspec.Struct, eq=False, gc=False):
@@ -68,59 +60,6 @@ def node(value: Any, type_name: str = "") -> Node:
     return Node(value, type_name)
 
 
-@cache
-def known_types() -> frozenset[str]:
-    """Names of all FHIR types that an expression may name."""
-    named = (*_ABSTRACT, *primitive_types(), *resource_types())
-    return frozenset((*named, *_data_types(), *QUANTITIES))
-
-
-@cache
-def _data_types() -> frozenset[str]:
-    reached: set[str] = set()
-    todo = list(resource_types())
-    while todo:
-        path = todo.pop()
-        for entry in _fields(path).values():
-            if not entry.primitive and entry.type not in reached:
-                reached.add(entry.type)
-                todo.append(entry.type)
-    return frozenset(name for name in reached if "." not in name)
-
-
-@cache
-def _fields(path: str) -> dict[str, Field]:
-    try:
-        return shape(path).fields
-    except KeyError:
-        return {}
-
-
-@cache
-def parent_type(name: str) -> str | None:
-    """The type this one is derived from; None for Element, Resource and what is unknown."""
-    if name in _PARENTS:
-        return _PARENTS[name]
-    if "." in name:
-        return "BackboneElement" if "modifierExtension" in _fields(name) else "Element"
-    if name in resource_types():
-        return "DomainResource"
-    if name in ("Element", "Resource", ""):
-        return None
-    return "BackboneElement" if "modifierExtension" in _fields(name) else "Element"
-
-
-@cache
-def is_a(name: str, ancestor: str) -> bool:
-    """Whether `name` is `ancestor` or derived from it."""
-    current: str | None = name
-    while current is not None:
-        if current == ancestor:
-            return True
-        current = parent_type(current)
-    return False
-
-
 def type_info(found: Node) -> TypeInfo:
     """Its FHIR type; backbones have no name of their own."""
     name = found.type
@@ -130,31 +69,31 @@ def type_info(found: Node) -> TypeInfo:
 @cache
 def entries(path: str, name: str) -> tuple[Entry, ...]:
     """The JSON properties of element `name` in this type: one, one for each type of a choice, none when unknown."""
-    return tuple(_entry(field) for field in _fields(path).values() if field.base.removesuffix("[x]") == name)
+    return tuple(_entry(field) for field in fields(path).values() if field.base.removesuffix("[x]") == name)
 
 
 def _entry(field: Field) -> Entry:
-    kind = "Quantity" if field.type in _PROFILED else field.type
+    kind = "Quantity" if field.type in PROFILED else field.type
     return Entry(field.name, "_" + field.name, kind, field.primitive)
 
 
 @cache
 def _by_key(path: str) -> dict[str, tuple[int, Entry]]:
     """Every JSON property of this type, those of extensions too, with its place in the definition."""
-    found = [(at, _entry(field)) for at, field in enumerate(_fields(path).values())]
+    found = [(at, _entry(field)) for at, field in enumerate(fields(path).values())]
     return {key: (at, entry) for at, entry in found for key in (entry.key, entry.under)}
 
 
 @cache
 def element_names(path: str) -> tuple[str, ...]:
     """The names of all elements of this type, in order of definition."""
-    return tuple(dict.fromkeys(field.base.removesuffix("[x]") for field in _fields(path).values()))
+    return tuple(dict.fromkeys(field.base.removesuffix("[x]") for field in fields(path).values()))
 
 
 @cache
 def _base_name(path: str, key: str) -> str:
     key = key.removeprefix("_")
-    field = _fields(path).get(key)
+    field = fields(path).get(key)
     return key if field is None else field.base.removesuffix("[x]")
 
 
@@ -206,7 +145,7 @@ def child(parent: Node, name: str) -> list[Any]:
         known = entries(parent.type, name)
         if known:
             children_named(parent, known, out)
-        elif not _fields(parent.type):
+        elif not fields(parent.type):
             _untyped(parent, name, out)
     elif parent.extra.__class__ is dict and name in ("extension", "id"):
         children_named(
@@ -217,12 +156,18 @@ def child(parent: Node, name: str) -> list[Any]:
     return out
 
 
+_GUESSED = {bool: "boolean", int: "integer", str: "string"}
+
+
 def _untyped(parent: Node, name: str, out: list[Any]) -> None:
-    """Children of data whose type nobody said: by their JSON name."""
-    found = parent.value.get(name)
-    for at, item in enumerate(found if found.__class__ is list else () if found is None else (found,)):
+    """Children of data whose type nobody said: by their JSON name, primitives typed by their JSON."""
+    found, extra = parent.value.get(name), parent.value.get("_" + name)
+    listed = found.__class__ is list
+    for at, item in enumerate(found if listed else () if found is None else (found,)):
+        kind = "" if item.__class__ is dict else _GUESSED.get(item.__class__, "decimal")
+        more = extra if not listed else extra[at] if extra.__class__ is list and at < len(extra) else None
         out.append(
-            msgspec.structs.replace(node(item), parent=parent, key=name, at=at if found.__class__ is list else -1)
+            msgspec.structs.replace(node(item, kind), extra=more, parent=parent, key=name, at=at if listed else -1)
         )
 
 

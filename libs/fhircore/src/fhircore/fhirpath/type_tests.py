@@ -6,7 +6,8 @@ from typing import Any
 
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.tree import system_type
-from fhircore.fhirpath.model import Node, is_a, known_types
+from fhircore.fhirpath.hierarchy import is_a, known_types
+from fhircore.fhirpath.model import Node
 from fhircore.fhirpath.runtime import Env, Items, StepFunction
 from fhircore.validation.definitions import primitive_types
 

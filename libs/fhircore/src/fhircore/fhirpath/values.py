@@ -6,12 +6,15 @@ from typing import Any
 
 from fhircore.fhirpath import moments
 from fhircore.fhirpath.errors import PathError
-from fhircore.fhirpath.model import QUANTITIES, Node
+from fhircore.fhirpath.hierarchy import QUANTITIES
+from fhircore.fhirpath.model import Node
 from fhircore.fhirpath.moments import Moment
 from fhircore.fhirpath.quantity import Quantity
 
 NUMBERS = (int, Decimal)
 UCUM = "http://unitsofmeasure.org"
+# UCUM codes of FHIR quantities that mean calendar durations (http://hl7.org/fhir/R4/fhirpath.html#quantity).
+_CALENDAR = {"a": "year", "mo": "month", "d": "day", "h": "hour", "min": "minute", "s": "second"}
 
 
 def _decimal(value: Any) -> Any:
@@ -47,8 +50,14 @@ def _quantity_of(item: Node) -> Any:
     value = item.value.get("value")
     if value.__class__ not in (int, Decimal, _PLAIN_FLOAT) or "comparator" in item.value:
         return item
-    unit = item.value.get("code") if item.value.get("system") == UCUM else None
-    return Quantity(_decimal(value), unit or item.value.get("unit") or item.value.get("code") or "1")
+    system_name, code = item.value.get("system"), item.value.get("code")
+    if code.__class__ is not str or system_name is None:
+        unit = item.value.get("unit") or code
+        return Quantity(_decimal(value), unit if unit.__class__ is str else "1")
+    if system_name != UCUM:
+        return Quantity(_decimal(value), f"{system_name}|{code}")
+    word = _CALENDAR.get(code)
+    return Quantity(_decimal(value), word or code, word is not None)
 
 
 def plain(item: Any) -> Any:

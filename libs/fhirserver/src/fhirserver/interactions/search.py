@@ -32,7 +32,7 @@ async def search(engine: Engine, request: Request, type_name: str) -> Answer:
     query = parse(type_name, pairs, lenient=request.lenient)
     _refuse_unsupported(query)
     for criterion in query.criteria:
-        _within_scopes(request, criterion)
+        within_scopes(request, criterion)
     ground = Ground(engine.keys, request.sight, engine.mount.base, engine.patient_keys)
     made = plan(ground, query)
     after = engine.seal.open(query.cursor, _identity(type_name, pairs)) if query.cursor else None
@@ -108,18 +108,18 @@ def _form(request: Request) -> list[tuple[str, str]]:
     return form.parameters
 
 
-def _within_scopes(request: Request, criterion: Criterion) -> None:
+def within_scopes(request: Request, criterion: Criterion) -> None:
     """What a chain or _has asks of other types tells of them; the token must allow searching those too."""
     match criterion:
         case Chain(param, targets):
             for target, inner in targets:
                 if not allows(request.caller.scopes, target, "s"):
                     raise Forbidden(f"The token's scopes do not allow this for {target}", at=param.name)
-                _within_scopes(request, inner)
+                within_scopes(request, inner)
         case Has(source, param, inner):
             if not allows(request.caller.scopes, source, "s"):
                 raise Forbidden(f"The token's scopes do not allow this for {source}", at=param.name)
-            _within_scopes(request, inner)
+            within_scopes(request, inner)
 
 
 def _refuse_unsupported(query: Query) -> None:

@@ -78,8 +78,10 @@ class Picture:
     @property
     def summary(self) -> str:
         """One line for who only listens."""
-        if not self.troubles:
+        if not self.troubles and not self.parked:
             return "Allt är som det ska."
+        if not self.troubles:
+            return f"Inget är sent. {words.many(self.parked, 'meddelande väntar', 'meddelanden väntar')} på dig."
         return f"{words.many(len(self.troubles), 'sak', 'saker')} att titta på. {self.troubles[0].sentence}"
 
 
@@ -165,9 +167,14 @@ def _ill(parts: tuple[Part, ...], stores: tuple[Part, ...]) -> Iterator[Trouble]
             yield Trouble(f"{part.title}: {part.word[0].lower()}{part.word[1:]}.", "Kör fvm doctor på servern.")
     kafka, postgres = stores
     if kafka.state == "ill":
-        yield Trouble(f"Kafka nås inte: {kafka.word[0].lower()}{kafka.word[1:]}.", "Vården fortsätter i VIS. Det som berättas väntar i utkorgarna.")  # fmt: skip
+        yield Trouble(
+            f"Kafka {kafka.word[0].lower()}{kafka.word[1:]}.",
+            "Vården fortsätter i VIS. Det som berättas väntar i utkorgarna.",
+        )
     if postgres.state == "ill":
-        yield Trouble(f"PostgreSQL nås inte: {postgres.word[0].lower()}{postgres.word[1:]}.", "Inget kan sparas där förrän den svarar.")  # fmt: skip
+        yield Trouble(
+            f"PostgreSQL {postgres.word[0].lower()}{postgres.word[1:]}.", "Inget kan sparas där förrän den svarar."
+        )
 
 
 def _late(lag: Mapping[str, Any]) -> Iterator[Trouble]:

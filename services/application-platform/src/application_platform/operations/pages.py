@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from application_platform.operations import words
 from application_platform.operations.actions import NotThere, Region
 from application_platform.operations.content import readable
+from application_platform.operations.model import PARTS
 from application_platform.portal import render
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.refusals import PageRoute, Words
@@ -26,7 +27,9 @@ _NOT_AN_OPERATOR = Words(
     "Sidan är för driften",
     "Ditt uppdrag omfattar inte driften av regionen. Byt uppdrag om du har ett sådant.",
 )
-_GONE = Words(404, "Meddelandet ligger inte här längre", "Det har spelats om, eller skrivits av. Gå tillbaka till listan.")
+_GONE = Words(
+    404, "Meddelandet ligger inte här längre", "Det har spelats om, eller skrivits av. Gå tillbaka till listan."
+)
 _NO_REASON = Words(400, "Skriv varför", "Skälet skrivs i driftloggen. Gå tillbaka och fyll i det.")
 
 
@@ -42,18 +45,26 @@ async def region_page(
     """The whole page."""
     if not operates(reader):
         return _refused(request, portal, reader, _NOT_AN_OPERATOR)
+    code = orsak if _CODE.fullmatch(orsak) else ""
+    return await _page(request, portal, reader, code, done=request.query_params.get("klart", "")[:6])
+
+
+async def _page(
+    request: Request, portal: Portal, reader: Reader, code: str, *, would: int | None = None, done: str = ""
+) -> Response:
+    """`code` narrows the list to one reason, `would` is what a trial run counted, `done` what was replayed."""
     region = _region(request)
-    code = orsak if _CODE.fullmatch(orsak) else None
     messages, silent = await region.parked(reader.token)
     context = {
         **_frame(reader, portal),
         "picture": await region.picture(reader.token),
-        "rows": [_row(one) for one in messages if code in (None, one["code"])],
+        "number": words.number,
+        "rows": [_row(one) for one in messages if code in ("", one["code"])],
         "reasons": _reasons(messages),
         "chosen": code,
-        "silent": [words_of(name) for name in silent],
-        "would": None,
-        "done": request.query_params.get("klart", "")[:6],
+        "silent": [PARTS[name] for name in silent],
+        "would": would,
+        "done": done,
     }
     return render.page(request, "region.html", context)
 
@@ -64,7 +75,7 @@ async def live_picture(request: Request, portal: InPortal, reader: Reads) -> Res
     if not operates(reader):
         return _refused(request, portal, reader, _NOT_AN_OPERATOR)
     picture = await _region(request).picture(reader.token)
-    return render.page(request, "region_picture.html", {"picture": picture})
+    return render.page(request, "region_picture.html", {"picture": picture, "number": words.number})
 
 
 @router.get("/messages/{id}")
@@ -94,7 +105,7 @@ async def _message(request: Request, portal: Portal, reader: Reader, id: str, re
     context = {
         **_frame(reader, portal),
         "row": _row(found["held"]),
-        "attributes": list(found["attributes"].items()),
+        "attributes": [(words.attribute(name), value) for name, value in found["attributes"].items()],
         "behind": found["behind"],
         "size": found["size"],
         "content": readable(found["body"]) if found["body"] else "",
@@ -122,19 +133,7 @@ async def replay(
     if id or step == "do":
         done = await region.replay(reader.token, wanted, dry=False)
         return RedirectResponse(f"/portal/region?klart={done}#parked", 303)
-    would = await region.replay(reader.token, wanted, dry=True)
-    messages, silent = await region.parked(reader.token)
-    context = {
-        **_frame(reader, portal),
-        "picture": await region.picture(reader.token),
-        "rows": [_row(one) for one in messages if one["code"] == code],
-        "reasons": _reasons(messages),
-        "chosen": code,
-        "silent": [words_of(name) for name in silent],
-        "would": would,
-        "done": "",
-    }
-    return render.page(request, "region.html", context)
+    return await _page(request, portal, reader, code, would=await region.replay(reader.token, wanted, dry=True))
 
 
 @router.post("/messages/{id}/give-up")
@@ -179,19 +178,13 @@ def _checked(id: str) -> str:
     return id
 
 
-def words_of(name: str) -> str:
-    from application_platform.operations.model import PARTS
-
-    return PARTS.get(name, name)
-
-
 def _row(one: dict[str, Any]) -> dict[str, Any]:
     """A message as a row: when, what, why in words."""
-    at = moment(str(one["at"]))
+    at = moment(one["at"])
     waiting = one["state"] == "waiting"
     return {
         **one,
-        "clock": f"{at.at.astimezone(ZONE):%Y-%m-%d %H:%M}" if at is not None and at.at else str(one["at"])[:16],
+        "clock": f"{at.at.astimezone(ZONE):%Y-%m-%d %H:%M}" if at is not None else "",
         "about": words.topic(one["topic"]),
         "words": words.error(one["reason"]) if waiting else words.reason(one["code"]),
         "said": "" if waiting else one["reason"],
@@ -203,5 +196,5 @@ def _reasons(messages: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
     counts: dict[str, int] = {}
     for one in messages:
         counts[one["code"]] = counts.get(one["code"], 0) + 1
-    named = [(code, "väntar på nytt försök" if code == "waits" else words.reason(code) or code, n) for code, n in counts.items()]
+    named = [(code, words.reason(code) or code, count) for code, count in counts.items()]
     return sorted(named, key=lambda one: (-one[2], one[0]))

@@ -24,6 +24,7 @@ _CODES = {
     "kit/unreadable-event": "händelsen går inte att läsa",
     "kit/malformed": "innehållet går inte att läsa",
     "kit/given-up": "avskrivet av en operatör",
+    "waits": "väntar på nytt försök",
     "ingestion/unknown-type": "en resurstyp som inte finns i FHIR",
     "persons/different-persons": "två olika personnummer sägs vara en person",
     "exchange/unregistered-sender": "avsändaren är inte registrerad",
@@ -67,4 +68,32 @@ def span(seconds: float) -> str:
 
 def many(count: int, one: str, more: str) -> str:
     """`1 meddelande`, `4 820 meddelanden`."""
-    return f"{count:,}".replace(",", NBSP) + f"{NBSP}{one if count == 1 else more}"
+    return f"{number(count)}{NBSP}{one if count == 1 else more}"
+
+
+def number(count: int) -> str:
+    """`4 820`."""
+    return f"{count:,}".replace(",", NBSP)
+
+
+_ATTRIBUTES = {
+    "ce_id": "Händelse",
+    "ce_source": "Källa",
+    "ce_type": "Slag",
+    "ce_time": "Tid vid källan",
+    "content-type": "Format",
+    "traceparent": "Spår",
+    "partition": "Partition",
+    "offset": "Plats",
+    "door": "Dörr",
+    "sender": "Avsändare",
+    "kind": "Slag",
+    "control id": "Kontrollnummer",
+    "received": "Mottaget",
+    "at": "Stannade vid",
+}
+
+
+def attribute(name: str) -> str:
+    """An attribute of a message in Swedish; its own name where there is no word."""
+    return _ATTRIBUTES.get(name, name)

@@ -7,7 +7,17 @@ from fvm.demo.staff import NURSE
 from fvm.demo.stories.common import background
 
 # Age in months → weight in kg and length in cm of a child in the middle of the curve.
-_GROWTH = {1: (4.3, 54), 3: (6.1, 61), 5: (7.3, 66), 8: (8.7, 71), 12: (9.8, 76), 18: (11.2, 82), 36: (14.6, 96), 48: (16.6, 104), 66: (19.8, 113)}
+_GROWTH = {
+    1: (4.3, 54),
+    3: (6.1, 61),
+    5: (7.3, 66),
+    8: (8.7, 71),
+    12: (9.8, 76),
+    18: (11.2, 82),
+    36: (14.6, 96),
+    48: (16.6, 104),
+    66: (19.8, 113),
+}
 _PROGRAMME = ((3, "sexvalent", 1), (3, "pneumokock", 1), (5, "sexvalent", 2), (5, "pneumokock", 2), (12, "sexvalent", 3),
               (12, "pneumokock", 3), (18, "mpr", 1))  # fmt: skip
 
@@ -43,14 +53,18 @@ def growing(c: Chart) -> None:
 
 
 _WORDS = {
-    8: "Åtta månader. Sitter stadigt, jollrar, äter smakportioner. Samspel utan anmärkning. EPDS med modern tidigare utan anmärkning.",
+    8: """Åtta månader. Sitter stadigt, jollrar, äter smakportioner. Samspel utan anmärkning. EPDS med modern \
+tidigare utan anmärkning.""",
     18: "Arton månader. Går, säger ett tiotal ord, pekar. Sover hela natten. Föräldrarna inga frågor.",
-    36: "Tre år. Språkscreening genomförd utan anmärkning. Leker rollekar, kissar på pottan. Tandhälsa: borstar två gånger om dagen.",
+    36: """Tre år. Språkscreening genomförd utan anmärkning. Leker rollekar, kissar på pottan. Tandhälsa: \
+borstar två gånger om dagen.""",
     48: "Fyra år. Synprövning 1,0/1,0. Ritar huvudfoting, hoppar på ett ben. Hörsel utan oro.",
 }
 
 
 def _age(months: int) -> str:
+    if months < 2:
+        return "1 månad"
     return f"{months} månader" if months < 24 else f"{months // 12} år" + (" och 6 månader" if months % 12 else "")
 
 
@@ -73,6 +87,13 @@ Plan: Exspektans och smärtlindring, åter om ingen förbättring inom två till
     )
 
 
+_SINCE_LAST = (
+    "Inga akuta besvär sedan sist.",
+    "Hostar vid idrott och när det är kallt.",
+    "Besvär vid två förkylningar, klarat sig med salbutamol.",
+)
+
+
 def asthma_child(c: Chart) -> None:
     """A child with allergic asthma: emergency visits first, then a plan that works."""
     growing(c)
@@ -83,20 +104,25 @@ def asthma_child(c: Chart) -> None:
     if c.rng.random() < 0.5:
         clinic.allergy("Jordnöt", "anafylaxi", since, severe=True, kind="food")
     clinic.drug("budesonid", "100 mikrogram/dos", "1 inhalation 2 gånger dagligen", since, why="J45.0")
-    clinic.drug("salbutamol", "0,1 mg/dos", "2 inhalationer vid behov", since, why="J45.0", as_needed=True)
+    clinic.drug("salbutamol", "0,1 mg/dos", "2 inhalationer vid behov", since, why="J45.0")
     _attack(c)
-    weight = 12 + c.age * 2.6
+    weight, height = 12 + c.age * 2.6, c.about(84 + c.age * 5.6, 4)
     for back in (1.6, 1.0, 0.4):
         visit = clinic.visit(c.ago(years=back), "Astmamottagning barn", why="J45.0", hours=0.75)
         kilos = round(weight - back * 2.4, 1)
-        visit.vitals(weight=kilos, height=c.about(84 + c.age * 5.6, 3), pef=c.about(120 + c.age * 20, 15), sat=c.about(98, 1))
+        visit.vitals(
+            weight=kilos, height=round(height - back * 5.6), pef=c.about(120 + c.age * 20, 15), sat=c.about(98, 1)
+        )
         visit.note(
             "Läkarbesök",
             f"""Kontaktorsak: Kontroll astma. Mamma med.
-Aktuellt: {c.rng.choice(['Inga akuta besvär sedan sist.', 'Hostar vid idrott och när det är kallt.', 'Besvär vid två förkylningar, klarat sig med salbutamol.'])} Tar sin medicin varje dag med hjälp.
-Status: Vikt {str(kilos).replace('.', ',')} kg, följer kurvan. Lungor: inga ronki. 
-Bedömning: {c.rng.choice(['God astmakontroll.', 'Delvis kontrollerad astma.'])}
-Plan: {c.rng.choice(['Oförändrad behandling.', 'Prövar att sänka dosen efter pollensäsongen.'])} Skriftlig behandlingsplan till skolan. Åter om sex månader.""",
+Aktuellt: \
+{c.rng.choice(_SINCE_LAST)} \
+Tar sin medicin varje dag med hjälp.
+Status: Vikt {str(kilos).replace(".", ",")} kg, följer kurvan. Lungor: inga ronki. 
+Bedömning: {c.rng.choice(["God astmakontroll.", "Delvis kontrollerad astma."])}
+Plan: {c.rng.choice(["Oförändrad behandling.", "Prövar att sänka dosen efter pollensäsongen."])} Skriftlig \
+behandlingsplan till skolan. Åter om sex månader.""",
         )
     visit.plan("Behandlingsplan astma", "Inga akutbesök, full medverkan i skolidrotten.",
                ["Budesonid varje dag", "Salbutamol före idrott", "Åtgärdstrappa vid förkylning"])  # fmt: skip
@@ -110,7 +136,8 @@ def _attack(c: Chart) -> None:
         "Akutanteckning",
         """Kontaktorsak: Andningsbesvär i samband med förkylning.
 Status: Indragningar, förlängt exspirium, ronki bilateralt. Orkar dricka.
-Åtgärd: Inhalation salbutamol i andningsbehållare tre gånger, betametason. Klar förbättring, saturation 97 % efter tre timmar.
+Åtgärd: Inhalation salbutamol i andningsbehållare tre gånger, betametason. Klar förbättring, saturation 97 % \
+efter tre timmar.
 Hemgång med inhalationer enligt schema. Remiss barnmottagningen.""",
     )
     door.refer("barn", "Astmautredning", "Barn med tredje obstruktiva episoden. Tacksam bedömning.", why="J45.0")

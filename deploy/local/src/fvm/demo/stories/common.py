@@ -2,6 +2,7 @@
 
 from fvm.demo.chart import Chart
 from fvm.demo.staff import DOCTOR, NURSE
+from fvm.demo.values import weekday
 from fvm.demo.visit import Visit
 
 
@@ -25,7 +26,7 @@ def autumn(c: Chart) -> None:
     """Influenza each of the last three autumns, covid the last one, as far as they have come."""
     gp = c.at(c.person.home)
     for back in range(3):
-        day = c.today.replace(year=c.today.year - back, month=11, day=c.rng.randint(4, 20))
+        day = weekday(c.today.replace(year=c.today.year - back, month=11, day=c.rng.randint(4, 20)))
         if day < c.today and c.rng.random() < 0.8:
             gp.vaccine("influensa", day)
             if back == 0:
@@ -46,14 +47,18 @@ def lives(c: Chart) -> str:
                 "Sambo, inga barn. Arbetar på kontor.",
             ]
         )
-    return c.rng.choice(
-        [
-            "Pensionär. Bor med make/maka i villa.",
-            "Änka/änkling sedan några år, bor i lägenhet med hiss.",
-            "Pensionär. Bor ensam, dottern hjälper till med inköp.",
-            "Bor i hus på landet, klarar sig själv. Trygghetslarm finns.",
-        ]
-    ).replace("make/maka", "make" if c.is_woman else "maka").replace("Änka/änkling", "Änka" if c.is_woman else "Änkling")
+    return (
+        c.rng.choice(
+            [
+                "Pensionär. Bor med make/maka i villa.",
+                "Änka/änkling sedan några år, bor i lägenhet med hiss.",
+                "Pensionär. Bor ensam, dottern hjälper till med inköp.",
+                "Bor i hus på landet, klarar sig själv. Trygghetslarm finns.",
+            ]
+        )
+        .replace("make/maka", "make" if c.is_woman else "maka")
+        .replace("Änka/änkling", "Änka" if c.is_woman else "Änkling")
+    )
 
 
 def cold(c: Chart) -> None:

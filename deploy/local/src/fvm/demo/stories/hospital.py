@@ -17,7 +17,9 @@ def hip_fracture(c: Chart) -> None:
     side = c.rng.choice(["höger", "vänster"])
     door = c.at("akuten").visit(came, "Akutbesök", why="S72.0", kind="EMER", hours=5)
     door.vitals(bp=(c.about(152, 10), c.about(80, 6)), pulse=92, resp=18, sat=94, temp=36.4)
-    door.imaging(f"Röntgen {side} höft", f"Dislocerad cervikal femurfraktur {side} sida.", "Garden IV. Ingen annan skelettskada.")
+    door.imaging(
+        f"Röntgen {side} höft", f"Dislocerad cervikal femurfraktur {side} sida.", "Garden IV. Ingen annan skelettskada."
+    )
     door.note(
         "Akutanteckning",
         f"""Kontaktorsak: Fall i hemmet, smärta {side} höft.
@@ -26,14 +28,19 @@ Aktuellt: Snubblade på mattkant i natt, kunde inte stödja på benet. Ingen med
 Status: Förkortat och utåtroterat {side} ben. Distalstatus utan anmärkning.
 Bedömning: Höftfraktur. Åtgärd: Smärtlindring med blockad, höftspår, inskrivning ortopeden.""",
     )
-    stay = c.at("kirort").visit(came + timedelta(days=1), "Inskrivning från akutmottagning", why="S72.0", kind="IMP", hours=24 * 6)
-    stay.labs("Inför operation", hb=c.about(121, 8), krea=c.about(88, 12), na=c.about(138, 2), k=c.about(4.0, 0.2, 1), crp=6)
+    stay = c.at("kirort").visit(
+        came + timedelta(days=1), "Inskrivning från akutmottagning", why="S72.0", kind="IMP", hours=24 * 6
+    )
+    stay.labs(
+        "Inför operation", hb=c.about(121, 8), krea=c.about(88, 12), na=c.about(138, 2), k=c.about(4.0, 0.2, 1), crp=6
+    )
     stay.problem_here("S72.0", f"Fraktur på lårbenshals, {side} sida")
     stay.procedure("NFB19", why="S72.0", later=6)
     stay.note(
         "Operationsberättelse",
         f"""Operation: Cementerad halvprotes {side} höft.
-Anestesi: Spinalbedövning. Direkt lateralt snitt. Caput extraherat, protes cementerad med god fixation, stabil vid provreponering.
+Anestesi: Spinalbedövning. Direkt lateralt snitt. Caput extraherat, protes cementerad med god fixation, stabil \
+vid provreponering.
 Blödning 300 ml. Full belastning tillåten.""",
         hour_later=8,
     )
@@ -41,7 +48,8 @@ Blödning 300 ml. Full belastning tillåten.""",
     stay.labs("Efter operation", later=30, hb=after, krea=c.about(84, 9), crp=c.about(94, 20))
     stay.note(
         "Epikris",
-        f"""Opererad med halvprotes {side} höft. Hb {after} dag 1, ingen transfusion. Inga tecken på konfusion. Mobiliserad dag 1 med gåbord.
+        f"""Opererad med halvprotes {side} höft. Hb {after} dag 1, ingen transfusion. Inga tecken på konfusion. \
+Mobiliserad dag 1 med gåbord.
 Samordnad vårdplanering genomförd. Utskriven till hemmet med hemsjukvård och hemtjänst.
 Uppföljning: Agrafftagning dag 14 av hemsjukvården. Utredning och behandling av osteoporos på vårdcentral.""",
         hour_later=140,
@@ -55,6 +63,9 @@ Uppföljning: Agrafftagning dag 14 av hemsjukvården. Utredning och behandling a
     home_care(c, "Hemsjukvårdsbesök efter höftfraktur")
 
 
+_ON_ARRIVAL = ("Pigg och gott humör.", "Trött i dag, sovit dåligt.", "Sitter uppe vid ankomst, har ätit frukost.")
+
+
 def home_care(c: Chart, text: str) -> None:
     """Visits by the municipality's nurse, and values that its system sends as events."""
     desk = c.at("hemsjukvard")
@@ -62,9 +73,12 @@ def home_care(c: Chart, text: str) -> None:
         visit = desk.visit(c.ago(days=back), text, role=NURSE, kind="HH", hours=0.6)
         visit.note(
             "Hembesök",
-            f"""{c.rng.choice(['Pigg och gott humör.', 'Trött i dag, sovit dåligt.', 'Sitter uppe vid ankomst, har ätit frukost.'])} Dosett delad och genomgången.
-{c.rng.choice(['Huden hel.', 'Rodnad på vänster häl, avlastas.', 'Såret torrt och reaktionsfritt.'])} Går med rollator inomhus.
-{c.rng.choice(['Ingen smärta i vila.', 'Smärta VAS 3 vid förflyttning, får paracetamol.'])} Nästa besök enligt planering.""",
+            f"""{c.rng.choice(_ON_ARRIVAL)} \
+Dosett delad och genomgången.
+{c.rng.choice(["Huden hel.", "Rodnad på vänster häl, avlastas.", "Såret torrt och reaktionsfritt."])} Går med \
+rollator inomhus.
+{c.rng.choice(["Ingen smärta i vila.", "Smärta VAS 3 vid förflyttning, får paracetamol."])} Nästa besök enligt \
+planering.""",
         )
     for back in (20, 9, 2):
         when = desk.moment(c.today - timedelta(days=back), 10)
@@ -92,7 +106,14 @@ def stroke(c: Chart) -> None:
     came = c.ago(years=c.rng.uniform(0.2, 3))
     door = c.at("akuten").visit(came, "Rädda hjärnan-larm", why="I63.9", kind="EMER", hours=2)
     door.vitals(bp=(c.about(178, 10), c.about(94, 6)), pulse=c.about(82, 8), resp=16, sat=96, temp=36.8)
-    door.labs("Akutprover", later=1, glukos=c.about(6.8, 0.8, 1), hb=c.about(138, 7), tpk=c.about(232, 30), krea=c.about(84, 9))
+    door.labs(
+        "Akutprover",
+        later=1,
+        glukos=c.about(6.8, 0.8, 1),
+        hb=c.about(138, 7),
+        tpk=c.about(232, 30),
+        krea=c.about(84, 9),
+    )
     door.imaging("DT hjärna", "Ingen blödning. Inga tidiga infarkttecken.", section="CT", later=1)
     door.note(
         "Akutanteckning",
@@ -102,9 +123,13 @@ Bedömning: Misstänkt ischemisk stroke, inom tidsfönster för trombolys. Inga 
 Åtgärd: Trombolys given 34 minuter efter ankomst. Inskrivning strokeenhet.""",
     )
     door.procedure("Trombolys vid akut ischemisk stroke", why="I63.9")
-    stay = c.at("avd52").visit(came + timedelta(days=0), "Inskrivning strokeenhet", why="I63.9", kind="IMP", hours=24 * 9)
+    stay = c.at("avd52").visit(
+        came + timedelta(days=0), "Inskrivning strokeenhet", why="I63.9", kind="IMP", hours=24 * 9
+    )
     stay.problem_here("I63.9", "Hjärninfarkt")
-    stay.imaging("MR hjärna", "Färsk infarkt i mediaområdet.", "Diffusionsinskränkning kortikalt frontalt, 2 cm.", "NMR")
+    stay.imaging(
+        "MR hjärna", "Färsk infarkt i mediaområdet.", "Diffusionsinskränkning kortikalt frontalt, 2 cm.", "NMR"
+    )
     _rehabilitation(stay, side)
     ward = c.at("avd52")
     for word, strength, dose in (
@@ -112,7 +137,7 @@ Bedömning: Misstänkt ischemisk stroke, inom tidsfönster för trombolys. Inga 
         ("atorvastatin", "80 mg", "1 tablett dagligen"),
         ("enalapril", "10 mg", "1 tablett dagligen"),
     ):
-        ward.drug(word, strength, dose, stay.day, why="I63.9", visit=stay)
+        ward.drug(word, strength, dose, stay, why="I63.9")
     follow = came + timedelta(days=90)
     if follow < c.today:
         visit = c.at("norrby").visit(follow, "Strokemottagning, tremånadersuppföljning", why="I63.9")
@@ -120,7 +145,8 @@ Bedömning: Misstänkt ischemisk stroke, inom tidsfönster för trombolys. Inga 
         visit.labs("Lipidstatus", ldl=c.about(1.6, 0.2, 1), hdl=1.2, hba1c=c.about(40, 3))
         visit.note(
             "Läkarbesök",
-            """Tre månader efter stroke. Modifierad Rankinskala 2. Har återgått till matlagning och promenader. Trötthet efter ansträngning. Ingen nedstämdhet.
+            """Tre månader efter stroke. Modifierad Rankinskala 2. Har återgått till matlagning och promenader. \
+Trötthet efter ansträngning. Ingen nedstämdhet.
 Status: Lätt nedsatt finmotorik, i övrigt normal kraft. Blodtryck i mål.
 Plan: Fortsatt klopidogrel och statin livslångt. Får köra bil. Uppföljning på vårdcentral efter ett år.""",
         )
@@ -129,7 +155,8 @@ Plan: Fortsatt klopidogrel och statin livslångt. Får köra bil. Uppföljning p
 def _rehabilitation(stay: Visit, side: str) -> None:
     stay.note(
         "Bedömning av fysioterapeut",
-        f"Sittbalans god. Står med stöd av en person. Går 10 meter med rollator och tillsyn. Nedsatt kraft {side} arm, träning dagligen.",
+        f"""Sittbalans god. Står med stöd av en person. Går 10 meter med rollator och tillsyn. Nedsatt kraft \
+{side} arm, träning dagligen.""",
         hour_later=26, by="Fysioterapeut",
     )  # fmt: skip
     stay.note(
@@ -139,7 +166,8 @@ def _rehabilitation(stay: Visit, side: str) -> None:
     )  # fmt: skip
     stay.note(
         "Epikris",
-        f"""Vårdades på strokeenhet för hjärninfarkt, trombolyserad. Successiv förbättring; vid hemgång lätt svaghet {side} hand och normalt tal. NIHSS 1.
+        f"""Vårdades på strokeenhet för hjärninfarkt, trombolyserad. Successiv förbättring; vid hemgång lätt \
+svaghet {side} hand och normalt tal. NIHSS 1.
 Utskriven till hemmet med tidigt understödd utskrivning och hemrehabilitering.
 Uppföljning: Strokemottagning efter tre månader. Bilkörning: uppehåll tills vidare.""",
         hour_later=210,
@@ -162,13 +190,14 @@ def dementia(c: Chart) -> None:
     visit.note(
         "Läkarbesök",
         """Kontaktorsak: Tilltagande glömska, dottern med.
-Aktuellt: Sedan två år svårt att hitta ord, tappar bort saker, har gått vilse i närområdet. Klarar hygien, behöver hjälp med ekonomi och medicin.
+Aktuellt: Sedan två år svårt att hitta ord, tappar bort saker, har gått vilse i närområdet. Klarar hygien, \
+behöver hjälp med ekonomi och medicin.
 MMT 21/30, klocktest 3/5. PHQ-9 utan tecken på depression.
 Bedömning: Alzheimers sjukdom, lindrig till måttlig.
 Plan: Donepezil. Biståndshandläggare kontaktas. Anhörigstöd. Körförbud, anmälan till Transportstyrelsen.""",
     )
     gp.drug("donepezil", "10 mg", "1 tablett till kvällen", visit.day, why="G30.9")
-    gp.drug("makrogol", "", "1 dospåse vid behov", visit.day, as_needed=True)
+    gp.drug("makrogol", "", "1 dospåse vid behov", visit.day)
     visit.refer("hemsjukvard", "Hemsjukvård", "Behov av läkemedelsövertag och regelbunden tillsyn.", why="G30.9")
     home_care(c, "Hemsjukvårdsbesök")
 
@@ -187,12 +216,13 @@ def _cystitis(c: Chart) -> None:
     visit = gp.visit(c.ago(years=c.rng.uniform(0.1, 1.5)), "Besök sjuksköterska", why="N30.0", role=NURSE, hours=0.25)
     visit.note(
         "Sjuksköterskebesök",
-        """Kontaktorsak: Sveda och täta trängningar sedan två dagar. Ingen feber, ingen flanksmärta. Inte gravid.
+        """Kontaktorsak: Sveda och täta trängningar sedan två dagar. Ingen feber, ingen flanksmärta. Inte \
+gravid.
 Bedömning enligt rutin: Okomplicerad nedre urinvägsinfektion.
-Åtgärd: Pivmecillinam efter läkarordination. Dricka rikligt. Åter vid feber eller utebliven förbättring inom tre dygn.""",
+Åtgärd: Pivmecillinam efter läkarordination. Dricka rikligt. Åter vid feber eller utebliven förbättring inom tre \
+dygn.""",
     )
-    gp.drug("pivmecillinam", "200 mg", "1 tablett 3 gånger dagligen i 5 dagar", visit.day, why="N30.0",
-            ended=visit.day + timedelta(days=5), status="completed")  # fmt: skip
+    gp.drug("pivmecillinam", "200 mg", "1 tablett 3 gånger dagligen i 5 dagar", visit, why="N30.0", course=5)  # fmt: skip
 
 
 def _pneumonia(c: Chart) -> None:
@@ -207,18 +237,20 @@ Status: Allmänpåverkad men inte medtagen. Lungor: krepitationer basalt höger.
 Bedömning: Samhällsförvärvad pneumoni, CRB-65 0 poäng. Behandlas i hemmet.
 Plan: Fenoximetylpenicillin 1 g x 3 i sju dagar. Sjukskrivning en vecka.""",
     )
-    gp.drug("fenoximetylpenicillin", "1 g", "1 tablett 3 gånger dagligen i 7 dagar", visit.day, why="J18.9",
-            ended=visit.day + timedelta(days=7), status="completed")  # fmt: skip
+    gp.drug("fenoximetylpenicillin", "1 g", "1 tablett 3 gånger dagligen i 7 dagar", visit, why="J18.9", course=7)  # fmt: skip
 
 
 def _appendix(c: Chart) -> None:
-    stay = c.at("kirort").visit(c.ago(years=c.rng.uniform(0.3, 4)), "Akut inskrivning", why="K35.8", kind="IMP", hours=30)
+    stay = c.at("kirort").visit(
+        c.ago(years=c.rng.uniform(0.3, 4)), "Akut inskrivning", why="K35.8", kind="IMP", hours=30
+    )
     stay.vitals(bp=(118, 72), pulse=96, resp=18, sat=98, temp=38.2)
     stay.labs("Akutprover", crp=c.about(58, 15), lpk=c.about(14.2, 1.5, 1), hb=141, krea=70)
     stay.procedure("JEA01", why="K35.8", later=5)
     stay.note(
         "Epikris",
-        """Inkom med ett dygns anamnes på smärta i höger fossa. DT visade appendicit. Laparoskopisk appendektomi utan komplikation, flegmonös appendix utan perforation.
+        """Inkom med ett dygns anamnes på smärta i höger fossa. DT visade appendicit. Laparoskopisk appendektomi \
+utan komplikation, flegmonös appendix utan perforation.
 Hemgång dagen efter. Inget planerat återbesök. Undvik tunga lyft i två veckor.""",
         hour_later=28,
     )
@@ -228,7 +260,9 @@ Hemgång dagen efter. Inget planerat återbesök. Undvik tunga lyft i två vecko
 def _wrist(c: Chart) -> None:
     door = c.at("akuten").visit(c.ago(years=c.rng.uniform(0.1, 3)), "Akutbesök", why="S52.5", kind="EMER", hours=4)
     side = c.rng.choice(["höger", "vänster"])
-    door.imaging(f"Röntgen {side} handled", "Distal radiusfraktur med 20 graders dorsal bockning.", "Ingen ledytestörning.")
+    door.imaging(
+        f"Röntgen {side} handled", "Distal radiusfraktur med 20 graders dorsal bockning.", "Ingen ledytestörning."
+    )
     door.note(
         "Akutanteckning",
         f"""Kontaktorsak: Halkade på is, tog emot med {side} hand.

@@ -66,7 +66,8 @@ def _diabetes_visit(c: Chart, back: float, hba1c: float, before: float, weight: 
             plan=(
                 "Målvärdet är nått. Fortsatt oförändrad behandling, ny kontroll om sex månader."
                 if hba1c <= 54
-                else "Över individuellt mål 52 mmol/mol. Genomgång av kost och motion, läkare kontaktas för ställningstagande "
+                else """Över individuellt mål 52 mmol/mol. Genomgång av kost och motion, läkare kontaktas för \
+ställningstagande """
                 "till tillägg av SGLT2-hämmare. Nytt HbA1c om tre månader."
             ),
         ),
@@ -115,11 +116,13 @@ def hypertension(c: Chart) -> None:
 Socialt: {lives(c)}
 Hereditet: Far med hjärtinfarkt vid 68 års ålder.
 Aktuellt: Besvärsfri. Ingen huvudvärk, bröstsmärta eller andfåddhet.
-Status: Hjärta: regelbunden rytm, inga blåsljud. Lungor: vesikulära andningsljud. EKG: sinusrytm, inga tecken på vänsterkammarhypertrofi.
+Status: Hjärta: regelbunden rytm, inga blåsljud. Lungor: vesikulära andningsljud. EKG: sinusrytm, inga tecken på \
+vänsterkammarhypertrofi.
 Bedömning: Essentiell hypertoni, måttlig risk enligt SCORE2.
-Plan: Råd om salt, motion och alkohol. Insätter enalapril 5 mg. Kontroll av blodtryck, kalium och kreatinin om två veckor.""",
+Plan: Råd om salt, motion och alkohol. Insätter enalapril 5 mg. Kontroll av blodtryck, kalium och kreatinin om \
+två veckor.""",
     )
-    gp.drug("enalapril", "10 mg", "1 tablett dagligen", found.day, why="I10.9", visit=found)
+    gp.drug("enalapril", "10 mg", "1 tablett dagligen", found, why="I10.9")
     if c.rng.random() < 0.5:
         gp.drug("amlodipin", "5 mg", "1 tablett dagligen", found.day + timedelta(days=200), why="I10.9")
     for back in range(years - 1, 0, -1):
@@ -136,7 +139,9 @@ def thyroid(c: Chart) -> None:
     gp = c.at(c.person.home)
     years = c.rng.uniform(1.5, 6)
     visit = gp.visit(c.ago(years=years), "Läkarbesök", why="E03.9")
-    visit.labs("Trötthetsutredning", tsh=c.about(16, 4, 1), t4=9, hb=c.about(128, 6), ferritin=c.about(48, 15), glukos=5.2)
+    visit.labs(
+        "Trötthetsutredning", tsh=c.about(16, 4, 1), t4=9, hb=c.about(128, 6), ferritin=c.about(48, 15), glukos=5.2
+    )
     visit.note(
         "Läkarbesök",
         f"""Kontaktorsak: Trötthet sedan ett halvår.
@@ -147,7 +152,14 @@ Bedömning: Primär hypotyreos.
 Plan: Insätter levotyroxin 50 mikrogram dagligen. Kontroll av TSH och fritt T4 om sex veckor.""",
     )
     visit.problem_here("E03.9", "Hypotyreos")
-    gp.drug("levotyroxin", "50 mikrogram", "1 tablett dagligen", visit.day, why="E03.9", ended=visit.day + timedelta(days=45))
+    gp.drug(
+        "levotyroxin",
+        "50 mikrogram",
+        "1 tablett dagligen",
+        visit.day,
+        why="E03.9",
+        ended=visit.day + timedelta(days=45),
+    )
     gp.drug("levotyroxin", "100 mikrogram", "1 tablett dagligen", visit.day + timedelta(days=45), why="E03.9")
     for back in (years * 0.85, years * 0.5, 0.4):
         check = gp.visit(c.ago(years=back), "Provtagning", role=NURSE, hours=0.2)
@@ -163,14 +175,16 @@ def migraine(c: Chart) -> None:
     visit.note(
         "Läkarbesök",
         """Kontaktorsak: Återkommande huvudvärk.
-Aktuellt: Pulserande, ensidig huvudvärk 3–4 gånger i månaden, ofta med illamående och ljuskänslighet, varar till nästa dag. Paracetamol hjälper dåligt.
+Aktuellt: Pulserande, ensidig huvudvärk 3–4 gånger i månaden, ofta med illamående och ljuskänslighet, varar till \
+nästa dag. Paracetamol hjälper dåligt.
 Status: Neurologiskt utan anmärkning. Ögonbottnar: skarpa papillgränser.
 Bedömning: Migrän utan aura. Inga varningstecken.
-Plan: Sumatriptan vid anfall. Huvudvärksdagbok. Åter om fler än fyra anfall per månad för ställningstagande till profylax.""",
+Plan: Sumatriptan vid anfall. Huvudvärksdagbok. Åter om fler än fyra anfall per månad för ställningstagande till \
+profylax.""",
     )
     visit.problem_here("G43.9", "Migrän utan aura")
     gp.drug("sumatriptan", "50 mg", "1 tablett vid anfall, kan upprepas efter 2 timmar, högst 300 mg per dygn", visit.day,
-            why="G43.9", as_needed=True)  # fmt: skip
+            why="G43.9")  # fmt: skip
 
 
 def arthrosis(c: Chart) -> None:
@@ -180,7 +194,9 @@ def arthrosis(c: Chart) -> None:
     start = c.rng.uniform(2, 5)
     visit = gp.visit(c.ago(years=start), "Läkarbesök", why="M17.9")
     side = c.rng.choice(["höger", "vänster"])
-    visit.imaging(f"Röntgen {side} knä", "Måttlig till uttalad medial artros.", "Sänkt ledspringa medialt med osteofyter.")
+    visit.imaging(
+        f"Röntgen {side} knä", "Måttlig till uttalad medial artros.", "Sänkt ledspringa medialt med osteofyter."
+    )
     visit.problem_here("M17.9", f"Knäartros, {side} sida")
     visit.note(
         "Läkarbesök",
@@ -190,7 +206,7 @@ Status: Lätt varuskal. Extension fattas 5 grader, flexion 115 grader. Stabil le
 Plan: Remiss till artrosskola. Paracetamol vid behov. Röntgen.""",
     )
     visit.procedure("DV200", why="M17.9")
-    gp.drug("paracetamol", "500 mg", "2 tabletter vid behov, högst 8 per dygn", visit.day, why="M17.9", as_needed=True)
+    gp.drug("paracetamol", "500 mg", "2 tabletter vid behov, högst 8 per dygn", visit.day, why="M17.9")
     if c.rng.random() < 0.6:
         _new_knee(c, side)
 
@@ -202,14 +218,17 @@ def _new_knee(c: Chart, side: str) -> None:
         "Operationsberättelse",
         f"""Operation: Total knäprotes {side} sida, cementerad.
 Anestesi: Spinalbedövning. Blodtomhet 62 minuter.
-Medialt parapatellärt snitt. Uttalad medial artros med benblottning. Protes i god position, stabil genom hela rörelseomfånget.
+Medialt parapatellärt snitt. Uttalad medial artros med benblottning. Protes i god position, stabil genom hela \
+rörelseomfånget.
 Blödning cirka 150 ml. Inga komplikationer.""",
         hour_later=6,
     )
     stay.note(
         "Epikris",
-        f"""Inskriven för planerad knäprotes {side} sida. Komplikationsfritt förlopp. Mobiliserad samma dag, går med två kryckor.
+        f"""Inskriven för planerad knäprotes {side} sida. Komplikationsfritt förlopp. Mobiliserad samma dag, går \
+med två kryckor.
 Hemgång med smärtlindring, trombosprofylax i 10 dagar och träningsprogram.
-Uppföljning: Agraffer tas på vårdcentral efter 14 dagar. Återbesök fysioterapeut om 6 veckor, ortoped om 3 månader.""",
+Uppföljning: Agraffer tas på vårdcentral efter 14 dagar. Återbesök fysioterapeut om 6 veckor, ortoped om 3 \
+månader.""",
         hour_later=48,
     )

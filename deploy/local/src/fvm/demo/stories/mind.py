@@ -20,13 +20,17 @@ def depression(c: Chart) -> None:
         "Läkarbesök",
         f"""Kontaktorsak: Nedstämd och sover dåligt sedan två månader.
 Socialt: {lives(c)}
-Aktuellt: Minskad glädje, koncentrationssvårigheter, tidigt uppvaknande. Passiva dödstankar, inga planer eller tidigare försök. Stöd av närstående finns.
+Aktuellt: Minskad glädje, koncentrationssvårigheter, tidigt uppvaknande. Passiva dödstankar, inga planer eller \
+tidigare försök. Stöd av närstående finns.
 Psykiskt status: Vaken, orienterad, god kontakt. Sänkt grundstämning. PHQ-9 {score} poäng.
 Bedömning: Medelsvår depressiv episod. Suicidrisk bedöms som låg.
-Plan: Sertralin 50 mg, information om biverkningar första veckorna. Internetförmedlad KBT. Sjukskrivning 100 % i fyra veckor. Telefonkontakt om en vecka.""",
+Plan: Sertralin 50 mg, information om biverkningar första veckorna. Internetförmedlad KBT. Sjukskrivning 100 % i \
+fyra veckor. Telefonkontakt om en vecka.""",
     )
-    gp.drug("sertralin", "50 mg", "1 tablett på morgonen", visit.day, why="F32.1", visit=visit)
-    for step, (days, word) in enumerate(((7, "Telefonkontakt"), (30, "Läkarbesök"), (75, "Läkarbesök"), (160, "Läkarbesök"))):
+    gp.drug("sertralin", "50 mg", "1 tablett på morgonen", visit, why="F32.1")
+    for step, (days, word) in enumerate(
+        ((7, "Telefonkontakt"), (30, "Läkarbesök"), (75, "Läkarbesök"), (160, "Läkarbesök"))
+    ):
         day = start + timedelta(days=days)
         if day >= c.today:
             break
@@ -35,9 +39,11 @@ Plan: Sertralin 50 mg, information om biverkningar första veckorna. Internetfö
         later.vitals(phq9=score)
         later.note(
             word,
-            f"""Uppföljning depression. PHQ-9 {score} poäng. {c.rng.choice(['Sover bättre.', 'Orkar träffa vänner igen.', 'Mindre ångest på morgnarna.'])} Inga suicidtankar.
-Tål medicinen bra. {'Fortsatt sjukskrivning 50 %.' if score > 9 else 'Åter i arbete på heltid.'}
-Plan: Oförändrad dos. {'Behandlingen fortsätter sex månader efter att patienten är återställd.' if score < 6 else 'Ny kontroll om fyra veckor.'}""",
+            f"""Uppföljning depression. PHQ-9 {score} poäng. \
+{c.rng.choice(["Sover bättre.", "Orkar träffa vänner igen.", "Mindre ångest på morgnarna."])} Inga suicidtankar.
+Tål medicinen bra. {"Fortsatt sjukskrivning 50 %." if score > 9 else "Åter i arbete på heltid."}
+Plan: Oförändrad dos. \
+{"Behandlingen fortsätter sex månader efter att patienten är återställd." if score < 6 else "Ny kontroll om fyra veckor."}""",
         )
         if step == 1:
             later.procedure("DU011", why="F32.1")
@@ -57,7 +63,8 @@ def exhaustion(c: Chart) -> None:
 Socialt: {lives(c)}
 Aktuellt: Sömnen störd i mer än ett halvår. Tål inte ljud, gråter lätt. KEDS 27 poäng.
 Bedömning: Utmattningssyndrom.
-Plan: Sjukskrivning 100 % i sex veckor. Rehabkoordinator kontaktar arbetsgivaren för avstämningsmöte. Fysisk aktivitet på recept.""",
+Plan: Sjukskrivning 100 % i sex veckor. Rehabkoordinator kontaktar arbetsgivaren för avstämningsmöte. Fysisk \
+aktivitet på recept.""",
     )
     visit.procedure("DV200", why="F43.8A")
     visit.plan("Rehabiliteringsplan", "Åter i arbete på 50 % inom sex månader.",
@@ -67,4 +74,9 @@ Plan: Sjukskrivning 100 % i sex veckor. Rehabkoordinator kontaktar arbetsgivaren
         if day >= c.today:
             break
         later = gp.visit(day, "Läkarbesök", why="F43.8A")
-        later.note("Läkarbesök", f"Uppföljning. Sömnen {c.rng.choice(['bättre', 'ojämn'])}. Orkar {c.rng.choice(['läsa tidningen', 'handla själv', 'en timme i sträck'])}. Arbetsförmåga {c.rng.choice([25, 50, 50])} %. Planen följs, nytt besök om sex veckor.")
+        later.note(
+            "Läkarbesök",
+            f"""Uppföljning. Sömnen {c.rng.choice(["bättre", "ojämn"])}. Orkar \
+{c.rng.choice(["läsa tidningen", "handla själv", "en timme i sträck"])}. Arbetsförmåga \
+{c.rng.choice([25, 50, 50])} %. Planen följs, nytt besök om sex veckor.""",
+        )

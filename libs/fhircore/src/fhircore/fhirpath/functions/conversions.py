@@ -119,6 +119,7 @@ for _name, _convert in _CONVERTERS.items():
 def quantity_of(env: Env, items: Items, unit: Items | None = None) -> Items:
     found = to_quantity(one(items, "toQuantity()"))
     wanted = text(unit, "toQuantity()") if unit else None
+    wanted = None if wanted is None else wanted.strip("'")
     if found is None or wanted is None:
         return answer(found)
     same_unit = found.unit == wanted and found.calendar == (wanted in WORDS)

@@ -5,7 +5,8 @@ from typing import Any
 
 from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.functions.registry import function
-from fhircore.fhirpath.model import Node, child, is_a, known_types, node, resources_around
+from fhircore.fhirpath.hierarchy import is_a, known_types
+from fhircore.fhirpath.model import Node, child, node, resources_around
 from fhircore.fhirpath.runtime import Env, Items
 from fhircore.fhirpath.values import one, system, text
 from fhircore.validation.definitions import primitive_types, resource_types

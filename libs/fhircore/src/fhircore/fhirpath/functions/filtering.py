@@ -59,6 +59,23 @@ def repeat(env: Env, items: Items, projection: Evaluate) -> Items:
     return out
 
 
+@function("repeatAll", 1, lazy=True)
+def repeat_all(env: Env, items: Items, projection: Evaluate) -> Items:
+    """As repeat(), but duplicates stay."""
+    out: Items = []
+    todo = items
+    while todo:
+        todo = [result for _, results in each(env, todo, projection) for result in results]
+        out += todo
+        limited(out)
+    return out
+
+
+@function("coalesce", 1, 64, lazy=True)
+def coalesce(env: Env, items: Items, *choices: Evaluate) -> Items:
+    return next((found for choice in choices if (found := choice(env))), [])
+
+
 @function("aggregate", 1, 2, lazy=True)
 def aggregate(env: Env, items: Items, step: Evaluate, start: Evaluate | None = None) -> Items:
     inner = env.inner([])

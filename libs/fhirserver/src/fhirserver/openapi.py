@@ -7,6 +7,15 @@ Json = dict[str, Any]
 _FHIR = "application/fhir+json"
 
 
+def joined(own: Json, path: str, statement: Mapping[str, Any]) -> Json:
+    """A service's OpenAPI document with the FHIR door below `path` in it."""
+    fhir = paths(path, statement)
+    components = {part: dict(found) for part, found in own.get("components", {}).items()}
+    for part, found in fhir["components"].items():
+        components.setdefault(part, {}).update(found)
+    return {**own, "tags": fhir["tags"], "paths": {**fhir["paths"], **own["paths"]}, "components": components}
+
+
 def paths(base: str, statement: Mapping[str, Any]) -> Json:
     """`tags`, `paths` and `components` of all interactions below `base` (e.g. /vis/fhir). Types are listed per interaction."""
     rest = statement["rest"][0]

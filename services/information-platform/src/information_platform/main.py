@@ -2,6 +2,7 @@
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
+from fhirserver.operations.working import Jobs
 from fhirserver.steps import access_log
 from information_platform import record
 from information_platform.ingestion.handlers import handlers
@@ -41,7 +42,7 @@ def build(settings: Settings) -> Service:
         name="information-platform",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, engine.keep_fresh, operations.run],
+        loops=[relay.run, inbox.run, engine.keep_fresh, Jobs(engine).run, operations.run],
         on_start=[engine.start, ended.start],
         on_stop=[operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop],
         migrations="information_platform",

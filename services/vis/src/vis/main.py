@@ -2,6 +2,7 @@
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
+from fhirserver.operations.working import Jobs
 from fhirserver.steps import access_log
 from kit import sessions
 from kit.auth import Verifier
@@ -47,7 +48,7 @@ def build(settings: Settings) -> Service:
         name="vis",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, engine.keep_fresh, operations.run],
+        loops=[relay.run, inbox.run, engine.keep_fresh, Jobs(engine).run, operations.run],
         on_start=[engine.start, ended.start],
         on_stop=[operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop, region.stop, office.stop],
         migrations="vis",

@@ -136,6 +136,24 @@ class Desk:
             author,
         )
 
+    def own_remedy(self, word: str, strength: str, dose: str, since: date) -> Resource:
+        """A MedicationStatement: what the patient says that they take themselves, without a prescription."""
+        author = self.who(staff.NURSE)
+        return self.put(
+            {
+                "resourceType": "MedicationStatement",
+                "status": "active",
+                "category": coding(f"{codes.HL7}medication-statement-category", "patientspecified", "Egenvård"),
+                "medicationCodeableConcept": codes.drug(word, strength),
+                "subject": self.chart.subject,
+                "effectivePeriod": {"start": since.isoformat()},
+                "dateAsserted": since.isoformat(),
+                "informationSource": {**self.chart.subject, "display": "Patienten själv, receptfritt"},
+                "dosage": [{"text": dose}],
+            },
+            author,
+        )
+
     def vaccine(self, word: str, when: date, dose: int = 0) -> Resource:
         """An Immunization."""
         code, name = codes.VACCINES[word]

@@ -105,13 +105,15 @@ async def _log(engine: Engine, request: Request, part: Any, sight: Sight) -> Non
     if not engine.mount.logged:
         return
     about = []
-    counts = [0, 0]
+    returned = withheld = 0
     for pat, lab, count in zip(part["pats"], part["labs"], part["counts"], strict=True):
-        seen = sight.sees(lab, pat)
-        counts[not seen] += count
+        if sight.sees(lab, pat):
+            returned += count
+        else:
+            withheld += count
         if pat:
             about.append((pat, part["rtype"], lab))
-    await engine.together.write(Entry(request.caller, "export", sorted(about), *counts))
+    await engine.together.write(Entry(request.caller, "export", sorted(about), returned, withheld))
 
 
 async def _chunks(engine: Engine, keys: list[int], vers: list[int], sight: Sight, make: Any) -> AsyncIterator[bytes]:

@@ -30,7 +30,7 @@ with changed as (select key from res where upd > $1
 select distinct on (h.key) h.rtype, h.op, h.upd, h.key, h.ver, h.pat, h.lab, octet_length(h.body)
 from hist h join changed using (key) where h.upd <= $1 order by h.key, h.ver desc"""
 
-Found = Sequence[Any]  # key, ver, pat, lab, bytes
+Found = Any  # a row: key, ver, pat, lab, bytes
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ goes back to before it began.
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from kit.db import Pool
 
@@ -24,9 +24,11 @@ where datname = current_database() and backend_type = 'client backend' and pid <
 async def settled(pool: Pool, at: datetime) -> datetime:
     """`at`, or an earlier moment when somebody keeps a transaction open; waits for writers to end."""
     while True:
-        now, oldest = await pool.fetchrow(_OLDEST)
+        row = await pool.fetchrow(_OLDEST)
+        assert row is not None  # an aggregate has a row
+        now, oldest = row
         if now > at + MARGIN and (oldest is None or oldest > at + MARGIN):
             return at
         if now > at + MARGIN + _PATIENCE:
-            return min(at, oldest - MARGIN)
+            return min(at, datetime.fromtimestamp(oldest.timestamp(), UTC) - MARGIN)
         await asyncio.sleep(0.1)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import asyncpg
 import structlog
@@ -57,9 +58,9 @@ class Jobs:
             if job is None:
                 return
             task = self._busy[job.kind] = asyncio.create_task(self._do(job))
-            task.add_done_callback(lambda _, kind=job.kind: self._free(kind))
+            task.add_done_callback(partial(self._free, job.kind))
 
-    def _free(self, kind: str) -> None:
+    def _free(self, kind: str, _task: "asyncio.Task[None]") -> None:
         del self._busy[kind]
         self._engine.job_posted.set()
 

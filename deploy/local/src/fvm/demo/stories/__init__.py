@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from fvm.demo.chart import Chart
-from fvm.demo.stories import cancer, children, families, heart_lungs, hospital, long_term, mind, special
+from fvm.demo.stories import cancer, children, families, heart_lungs, hospital, infections, long_term, mind, special
 
 STORIES: Mapping[str, Callable[[Chart], None]] = {
     story.__name__: story
@@ -24,7 +24,7 @@ STORIES: Mapping[str, Callable[[Chart], None]] = {
         heart_lungs.heart_failure,
         hospital.dementia,
         hospital.hip_fracture,
-        hospital.infection,
+        infections.infection,
         hospital.stroke,
         long_term.arthrosis,
         long_term.diabetes1,

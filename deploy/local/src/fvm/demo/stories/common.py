@@ -18,6 +18,8 @@ def background(c: Chart) -> None:
         gp.allergy("Acetylsalicylsyra", "astmaanfall", c.ago(years=6), severe=True, atc="N02BA01")
     elif draw < 0.8:
         gp.no_allergies(c.ago(days=c.rng.randint(60, 900)))
+    if c.age >= 18 and c.rng.random() < 0.3:
+        gp.own_remedy("paracetamol", "500 mg", "1–2 tabletter vid behov", c.ago(days=c.rng.randint(20, 400)))
     if c.age >= 65:
         autumn(c)
 

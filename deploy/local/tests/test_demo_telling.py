@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -66,8 +66,8 @@ def test_every_event_of_home_care_is_taken_and_names_the_person_by_number_only(d
 class Gate(BaseHTTPRequestHandler):
     """A gateway that answers what it is told to, and remembers what it was asked."""
 
-    asked: list[tuple[str, str, dict[str, str], Any]] = []
-    answers: dict[str, list[int]] = {}
+    asked: ClassVar[list[tuple[str, str, dict[str, str], Any]]] = []
+    answers: ClassVar[dict[str, list[int]]] = {}
 
     def do_GET(self) -> None:
         self._answer()
@@ -79,9 +79,9 @@ class Gate(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.asked.append((self.command, self.path, dict(self.headers), json.loads(body) if body else None))
         waiting = self.answers.get(self.path.partition("?")[0], [])
-        status = waiting.pop(0) if waiting else 200
+        status = waiting.pop(0) if waiting else 201 if self.path == "/exchange/senders" else 200
         issue = {"resourceType": "OperationOutcome", "issue": [{"diagnostics": "no such luck"}]}
-        said = issue if status >= 400 else {"results": [{"status": 202}] * len(json.loads(body or "[]"))}
+        said = issue if status >= 400 else {"results": [{"status": 202}]}
         data = json.dumps(said).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))

@@ -10,11 +10,9 @@ from httpx2 import AsyncClient
 from application_platform.demo import people as demo_people
 from application_platform.identity import store
 from application_platform.tokens import clients
+from fhircore.identifiers import PERSONNUMMER, is_test_number
 from kit.auth import Verifier
 from kit.caller import Caller
-
-# sweden.md §7.1: official test numbers, given to nobody.
-TEST_NUMBERS = {"195009072553", "196101182803", "189002029800", "200302022389", "199002222397", "191212121212"}
 
 
 async def who(browser: AsyncClient, body: dict[str, Any], door: str = "/fhir") -> Caller:
@@ -30,15 +28,31 @@ async def test_the_demo_people_are_listed_for_the_machine(browser: AsyncClient) 
 
     staff = [person for person in answer["people"] if person["kind"] == "staff"]
     patients = [person for person in answer["people"] if person["kind"] == "patient"]
-    assert len(staff) >= 5
-    assert len(patients) >= 3
-    assert {person["personnummer"] for person in patients} <= TEST_NUMBERS
+    assert len(staff) >= 40
+    assert len(patients) >= 10
+    assert all(is_test_number(PERSONNUMMER, person["personnummer"]) for person in patients)
     assert all(person["patient"]["id"] == person["id"] for person in patients)
-    assert {held["unit_name"] for person in staff for held in person["commissions"]} == {
-        "Medicinmottagningen Norrby",
-        "Vårdcentralen Sjövik",
-    }
-    assert {system["id"] for system in answer["systems"]} == {"bench", "lab"}
+    held = [one for person in staff for one in person["commissions"]]
+    assert {one["unit_name"] for one in held} == {unit["name"] for unit in demo_people.data()["units"].values()}
+    assert {one["provider_name"] for one in held} == {"Region Norr", "Hälsoakuten AB", "Norrby kommun"}
+    assert {system["id"] for system in answer["systems"]} == {"bench", "lab", "hemsjukvard"}
+
+
+def test_ids_and_short_names_are_nobody_elses() -> None:
+    data = demo_people.data()
+    people = [*data["staff"], *data["patients"]]
+    held = [one["id"] for person in data["staff"] for one in person["commissions"]]
+    names = [one["short_name"] for one in people] + [one["id"] for one in (*people, *data["systems"])]
+
+    assert len(set(names)) == len(names)
+    assert len(set(held)) == len(held)
+    assert {one["unit"] for person in data["staff"] for one in person["commissions"]} == set(data["units"])
+
+
+def test_every_unit_belongs_to_a_provider_of_its_own_hsa_organisation() -> None:
+    for name in demo_people.data()["units"]:
+        place = demo_people.place(name)
+        assert place["unit"].partition("-")[0] == place["provider"].partition("-")[0]
 
 
 async def test_a_token_for_a_nurse_carries_her_commission(browser: AsyncClient) -> None:

@@ -1,5 +1,7 @@
 """VIS as its callers meet it: the real app on a real database, in this process; what it tells stays in the outbox."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -144,3 +146,51 @@ def ward(app: object, issuer: TestIssuer, bench: httpx2.AsyncClient, engine: Eng
 def an_observation_of() -> Callable[..., dict[str, Any]]:
     """A valid Observation as plain data, about a patient's id (or nobody)."""
     return an_observation
+
+
+class Later:
+    """Follows jobs as a client does: asks until the answer is there, then fetches its files."""
+
+    headers = {"prefer": "respond-async"}  # noqa: RUF012 — read only
+
+    async def finished(self, by: httpx2.AsyncClient, kicked: httpx2.Response) -> httpx2.Response:
+        """The status answer that is no longer 202."""
+        assert kicked.status_code == 202, kicked.text
+        for _ in range(300):
+            answer = await by.get(kicked.headers["content-location"])
+            if answer.status_code != 202:
+                return answer
+            assert answer.headers["x-progress"]
+            assert answer.headers["retry-after"].isdigit()
+            await asyncio.sleep(0.05)
+        raise AssertionError("the job does not end")
+
+    async def exported(self, by: httpx2.AsyncClient, address: str) -> dict[str, Any]:
+        """The manifest of an export."""
+        answer = await self.finished(by, await by.get(address, headers=self.headers))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def lines(
+        self, by: httpx2.AsyncClient, manifest: dict[str, Any], files: str = "output"
+    ) -> list[dict[str, Any]]:
+        """Every line of the manifest's files, each file checked against what the manifest says of it."""
+        found = []
+        for file in manifest[files]:
+            answer = await by.get(file["url"])
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-type"] == "application/fhir+ndjson"
+            here = [json.loads(line) for line in answer.text.splitlines()]
+            assert {one["resourceType"] for one in here} <= {file["type"]}
+            assert len(here) <= file["count"]
+            found += here
+        return found
+
+    async def refs(self, by: httpx2.AsyncClient, manifest: dict[str, Any]) -> list[str]:
+        """Type/id of every resource in the files, sorted."""
+        return sorted(f"{one['resourceType']}/{one['id']}" for one in await self.lines(by, manifest))
+
+
+@pytest.fixture
+def later() -> Later:
+    return Later()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -68,6 +68,7 @@ class Engine:
     db: Database
     mount: Mount
     wake: Callable[[], None]  # tells the relay that something was committed
+    teller: Teller | None = field(init=False)
     keys: Keys = field(init=False)
     codec: Codec = field(init=False)
     labels: Labels = field(init=False)
@@ -87,7 +88,8 @@ class Engine:
     async def start(self) -> None:
         """Reads what the database knows of itself; the pool must be open and the migrations done."""
         async with self.db.engine.connect() as connection:
-            secret = (await connection.execute(sa.text("select hash_key from region"))).scalar_one()
+            secret, epoch = (await connection.execute(sa.text("select hash_key, epoch from region"))).one()
+        self.teller = None if self.mount.teller is None else replace(self.mount.teller, epoch=epoch)
         self.keys = Keys(bytes(secret))
         self.codec = Codec()
         self.labels = Labels()
@@ -96,7 +98,7 @@ class Engine:
         self.together = LogTogether(self.db, self.log)
         self.persons = SamePersons(self.db)
         self.reader = Reader(self.db, self.log, logged=self.mount.logged)
-        self.writer = Writer(self.keys, self.codec, self.labels, self.indexer, self.mount.teller)
+        self.writer = Writer(self.keys, self.codec, self.labels, self.indexer, self.teller)
         self.writer.same = self.persons.expanded
         self.creator = Creator(self.db, self.writer, self.log, self.wake)
         self.seal = Seal(bytes(secret))

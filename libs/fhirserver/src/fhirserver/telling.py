@@ -19,6 +19,7 @@ from kit.outbox import Outgoing
 
 PART_LIMIT = 2_500_000  # bytes before compression: ≤ 512 KiB after it for anything but noise
 _CONTENT_TYPE = "application/vnd.fvm.record+zstd"
+_AGAIN = '"again":true,'
 _CHANGES = 5_000  # ids in one event
 _compress = zstandard.ZstdCompressor(level=3).compress
 _LARGEST_PART = 64 * 1024 * 1024  # bytes after decompression; more is refused as a bomb
@@ -44,6 +45,7 @@ class RecordEntry(msgspec.Struct):
     type: str = ""
     id: str = ""
     version: int = 0
+    again: bool = False  # told once more, since a reader's copy was found to differ: the same version replaces itself
     label: RecordLabel = RecordLabel()
     resource: msgspec.Raw = msgspec.Raw()
     survivor: list[dict[str, str]] = []
@@ -57,6 +59,7 @@ class Record(msgspec.Struct):
 
     transaction: str
     entries: list[RecordEntry]
+    epoch: int = 1  # of the source: grows with each restore; versions compare as (epoch, version)
     part: int = 1
     parts: int = 1
 
@@ -91,17 +94,24 @@ class Teller:
     source: str
     topic: str | None
     changed: str | None = None
+    epoch: int = 1  # of the database; the engine puts it in at its start
 
     def messages(
-        self, rows: Sequence[Row], tombstones: Sequence[Tombstone], labels: dict[int, Label], at: datetime
+        self,
+        rows: Sequence[Row],
+        tombstones: Sequence[Tombstone],
+        labels: dict[int, Label],
+        at: datetime,
+        *,
+        again: bool = False,
     ) -> list[Outgoing]:
-        """The outbox rows of one transaction, in the order of what is told."""
+        """The outbox rows of one transaction, in the order of what is told; `again`: to whoever lost it."""
         groups: dict[str, list[bytes]] = {}
         changed: dict[str, list[dict[str, str]]] = {}
         for row in rows:
             key = _key(row)
             if self.topic is not None:
-                groups.setdefault(key, []).append(_put(row, labels[row.lab]))
+                groups.setdefault(key, []).append(_put(row, labels[row.lab], again=again))
             for patient in row.entries.patients.values() or self._nobody(key):
                 changed.setdefault(patient, []).append({"type": row.type_name, "id": row.id})
         for stone in tombstones:
@@ -128,7 +138,9 @@ class Teller:
         assert self.topic is not None
         parts = list(_split(entries))
         for number, part in enumerate(parts, 1):
-            head = f'{{"transaction":"{transaction}","part":{number},"parts":{len(parts)},"entries":['.encode()
+            head = (
+                f'{{"transaction":"{transaction}","epoch":{self.epoch},"part":{number},"parts":{len(parts)},"entries":['
+            ).encode()
             data = sealed(head + b",".join(part) + b"]}")
             event = CloudEvent(
                 str(uuid.uuid4()), self.source, self.topic, at, data, key, subject=key, datacontenttype=_CONTENT_TYPE
@@ -146,11 +158,11 @@ def _key(row: Row) -> str:
     return next(iter(row.entries.patients.values()), None) or f"{row.type_name}/{row.id}"
 
 
-def _put(row: Row, label: Label) -> bytes:
+def _put(row: Row, label: Label, *, again: bool = False) -> bytes:
     return b"".join(
         (
             f'{{"op":"put","type":"{row.type_name}","id":"{row.id}","version":{row.ver},'
-            f'"updated":"{instant(row.upd)}","label":'.encode(),
+            f'"updated":"{instant(row.upd)}",{_AGAIN if again else ""}"label":'.encode(),
             _label(label),
             b',"resource":',
             row.body,

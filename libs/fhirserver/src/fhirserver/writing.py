@@ -37,6 +37,7 @@ class Put:
     new: bool = False
     if_match: int | None = None
     sver: int | None = None
+    again: bool = False  # told once more: the same version of its source replaces itself
     patient: str | None = None  # the patient in context: what is written must be about this one
     at: str = ""  # where the wish stands in what was sent, for errors
 
@@ -233,7 +234,10 @@ def _stone(wish: Delete, key: int, done: Written, patient: str) -> Tombstone:
 
 def _is_old(wish: Put | Delete, current: Current) -> bool:
     """An older version of its source never overwrites a newer one (D1)."""
-    return wish.sver is not None and current.sver is not None and wish.sver <= current.sver
+    if wish.sver is None or current.sver is None:
+        return False
+    again = isinstance(wish, Put) and wish.again and not current.deleted
+    return wish.sver < current.sver if again else wish.sver <= current.sver
 
 
 def gone(type_name: str, id: str) -> Gone:

@@ -1,6 +1,5 @@
 """What the application platform is told from outside: the house's settings and its own few (prefix FVM_)."""
 
-
 from pydantic import Field
 
 from kit.settings import Settings as KitSettings

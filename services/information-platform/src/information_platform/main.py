@@ -4,7 +4,7 @@ from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from fhirserver.operations.working import Jobs
 from fhirserver.steps import access_log
-from information_platform import record
+from information_platform import reconciling, record
 from information_platform.ingestion.handlers import handlers
 from information_platform.persons import api as persons
 from information_platform.settings import Settings
@@ -30,6 +30,7 @@ def build(settings: Settings) -> Service:
     ended = sessions.Watch(db, verifier)
     inbox = Inbox(db, settings, "information", {**handlers(engine), **sessions.handlers(verifier)})
     operations = Operations("information", db, settings, steps=[access_log])
+    reconciling.mount(operations, engine)
     app = new_app(
         "Information platform",
         db=db,

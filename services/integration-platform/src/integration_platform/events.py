@@ -21,11 +21,17 @@ _compress = zstandard.ZstdCompressor(level=3).compress
 
 
 def record_events(
-    translation: Translation, origin: Origin, transaction: uuid.UUID, hash_key: bytes, traceparent: str | None = None
+    translation: Translation,
+    origin: Origin,
+    transaction: uuid.UUID,
+    hash_key: bytes,
+    traceparent: str | None = None,
+    *,
+    epoch: int = 1,
 ) -> list[Outgoing]:
     """The event of one translation, in parts that Kafka takes, all under one key."""
     entries = [entry_json(entry, origin) for entry in translation.entries]
-    parts = _parts(entries, transaction)
+    parts = _parts(entries, transaction, epoch)
     key = person_key(translation.person, hash_key)
     return [
         Outgoing(
@@ -53,10 +59,11 @@ def person_key(person: Identifier, hash_key: bytes) -> str:
     return hmac.new(hash_key, said, hashlib.sha256).hexdigest()[:32]
 
 
-def _parts(entries: Sequence[bytes], transaction: uuid.UUID) -> list[bytes]:
+def _parts(entries: Sequence[bytes], transaction: uuid.UUID, epoch: int) -> list[bytes]:
     groups = _grouped(entries)
     while True:
-        sealed = [_sealed(group, transaction, nth, len(groups)) for nth, group in enumerate(groups, 1)]
+        heads = [_head(transaction, epoch, nth, len(groups)) for nth in range(1, len(groups) + 1)]
+        sealed = [_sealed(head, group) for head, group in zip(heads, groups, strict=True)]
         large = [len(one) > _SEALED and len(group) > 1 for one, group in zip(sealed, groups, strict=True)]
         if not any(large):
             return sealed
@@ -80,6 +87,9 @@ def _halves(group: list[bytes], is_large: bool) -> list[list[bytes]]:
     return [group[:middle], group[middle:]] if is_large else [group]
 
 
-def _sealed(group: Sequence[bytes], transaction: uuid.UUID, nth: int, count: int) -> bytes:
-    head = f'{{"transaction":"{transaction}","part":{nth},"parts":{count},"entries":['.encode()
+def _head(transaction: uuid.UUID, epoch: int, nth: int, count: int) -> bytes:
+    return f'{{"transaction":"{transaction}","epoch":{epoch},"part":{nth},"parts":{count},"entries":['.encode()
+
+
+def _sealed(head: bytes, group: Sequence[bytes]) -> bytes:
     return b"\x01" + _compress(head + b",".join(group) + b"]}")

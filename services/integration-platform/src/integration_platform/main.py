@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from integration_platform.messages import api as messages
+from integration_platform.messages import reconciling
 from integration_platform.messages.operations import ParkedMessages, steps
 from integration_platform.receiving import api as events
 from integration_platform.receiving.actions import Receiver
@@ -60,6 +61,7 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
     inbox = Inbox(db, settings, "exchange", {TOPIC: keeping(register, translator.wake), **ended})
     parked = ParkedMessages(register, translator.wake)
     operations = Operations("exchange", db, settings, places=[parked], steps=steps())
+    reconciling.mount(operations, db, register, translator.wake)
     return Parts(db, producer, register, relay, receiver, translator, door, inbox, operations)
 
 

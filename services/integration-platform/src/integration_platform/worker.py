@@ -38,7 +38,7 @@ _LARGE = 32 * 1024  # bytes as stored; a larger message is translated beside the
 _YIELD = 0.03  # seconds given to the doors at each look while they are pressed
 
 _TAKE = """
-select m.id, m.at, m.door, m.sender, m.source, m.control_id, m.traceparent, m.body
+select m.id, m.at, m.door, m.sender, m.source, m.control_id, m.traceparent, m.body, w.again
 from message_waiting w join message m using (id) order by w.id limit $1 for update of w skip locked"""
 _TOLD = """
 insert into message_told (id, transaction, resources, left_out)
@@ -80,7 +80,7 @@ class Translator:
         self._told = told  # called after each commit: the relay may look
         self._pressed = pressed
         self._woken = asyncio.Event()
-        self._hash_key = b""
+        self._hash_key, self._epoch = b"", 1
 
     def wake(self) -> None:
         self._woken.set()
@@ -88,7 +88,8 @@ class Translator:
     async def run(self) -> None:
         """Until cancelled; raises what the database raises (the supervisor starts it again)."""
         async with self._db.transaction() as tx:
-            self._hash_key = (await region.load(tx)).hash_key
+            found = await region.load(tx)
+            self._hash_key, self._epoch = found.hash_key, found.epoch
         connection = await self._db.connect()
         try:
             while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
@@ -155,13 +156,13 @@ class Translator:
         if sender is None:
             raise UnregisteredSender
         application, _, facility = row["source"].partition("|") if row["door"] == "mllp" else ("", "", "")
-        origin = Origin(sender, application, facility, row["control_id"], row["id"], row["at"])
+        origin = Origin(sender, application, facility, row["control_id"], row["id"], row["at"], row["again"])
         translations = translated(row["door"], opened(row["body"]), origin)
         transaction, trace = uuid.uuid4(), enter_trace(row["traceparent"])
         outgoing = [
             message
             for translation in translations
-            for message in record_events(translation, origin, transaction, self._hash_key, trace)
+            for message in record_events(translation, origin, transaction, self._hash_key, trace, epoch=self._epoch)
         ]
         if any(len(message.event.data) > LARGEST for message in outgoing):
             raise TooLargeToTell

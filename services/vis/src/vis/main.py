@@ -16,7 +16,7 @@ from kit.outbox import Relay
 from kit.own_token import OwnToken
 from kit.process import Service
 from kit.web import new_app
-from vis import record
+from vis import reconciling, record
 from vis.persons import handlers as persons
 from vis.persons.actions import NewPatients
 from vis.settings import Settings
@@ -36,6 +36,7 @@ def build(settings: Settings) -> Service:
     ended = sessions.Watch(db, verifier)
     inbox = Inbox(db, settings, "vis", {**persons.handlers(engine), **sessions.handlers(verifier)})
     operations = Operations("vis", db, settings, steps=[access_log])
+    reconciling.mount(operations, engine)
     app = new_app(
         "VIS",
         db=db,

@@ -107,6 +107,8 @@ async def _job(engine: Engine, request: Request) -> Job:
 
 async def _let_go(run: Run, request: Request, importing: Importing, error: BaseException) -> None:
     """What was stored stays. With a key the import may go on; without one it has failed."""
+    with suppress(Exception):
+        await importing.wait()
     with suppress(Lost, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         if request.header(b"idempotency-key") is None or isinstance(error, KeyReused | TooLarge):
             await asyncio.shield(run.fail(f"Cut off after {importing.words()}"))

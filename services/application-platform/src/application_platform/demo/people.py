@@ -11,7 +11,7 @@ from application_platform.identity import store
 from application_platform.tokens import clients
 from kit.problems import Kind, Problem
 
-__all__ = ["OnlyInDemo", "data", "patients", "register", "system_ids"]
+__all__ = ["OnlyInDemo", "data", "patients", "place", "register", "system_ids"]
 
 PURPOSE = "care"
 _SWEDEN = ZoneInfo("Europe/Stockholm")

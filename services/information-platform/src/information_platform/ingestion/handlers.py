@@ -46,6 +46,7 @@ class _Step:
 
     source: str
     entry: RecordEntry
+    version: int  # (epoch, version) of the source as one number
     raw: bytes
     patients: set[str]
     data: dict[str, Any] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class _Batch:
             await self._also_known_as(register, identity.person, step)
         for other in identity.joined:
             await self._join(register, identity.person, other, step.source, "identifiers")
-        await register.keep(entry.id, step.source, _source_version(entry), entry.updated, step.raw)
+        await register.keep(entry.id, step.source, step.version, entry.updated, step.raw, again=entry.again)
 
     async def _also_known_as(self, register: Register, person: str, step: _Step) -> None:
         """A source knows somebody under an id of its own. VIS's ids are valid in the region too, so that one is joined."""
@@ -161,15 +162,14 @@ class _Batch:
         """Anything else: about the persons it names, under the ids the region knows them by."""
         entry = step.entry
         label = await self._engine.labels.number(self._engine.db.pool, entry.label.label())
-        version = _source_version(entry)
         if entry.op == "delete":
-            self._wish(Delete(entry.type, entry.id, sver=version, lab=label))
+            self._wish(Delete(entry.type, entry.id, sver=step.version, lab=label))
             return
         raw = step.raw
         known = {one: register.links[one] for one in step.patients if register.links.get(one, one) != one}
         if known:
             raw = replacer('Patient/[^"]+', lambda old: f"Patient/{known.get(old[8:], old[8:])}")(raw)
-        self._wish(Put(entry.type, entry.id, raw, parsed(raw), label, sver=version))
+        self._wish(Put(entry.type, entry.id, raw, parsed(raw), label, sver=step.version, again=entry.again))
 
     async def _compose(self, register: Register) -> None:
         """The region's Patient of everyone who was touched, where it says something new."""
@@ -196,19 +196,22 @@ class _Batch:
 
 def _steps(told: Told) -> Iterator[_Step]:
     for entry in told.entries:
+        version = _source_version(told.epoch, entry)
         if entry.op == "merge":
             both = (*_canonical(entry.survivor), *_canonical(entry.retired))
-            yield _Step(told.source, entry, b"", {entry.survivor_id, entry.retired_id} - {""}, identifiers=both)
+            yield _Step(
+                told.source, entry, version, b"", {entry.survivor_id, entry.retired_id} - {""}, identifiers=both
+            )
             continue
         if entry.type not in TYPES:
             raise UnknownType(at=entry.type[:60])
         raw = bytes(entry.resource)
         patients = {found.decode() for found in _PATIENT.findall(raw)}
         if entry.type != "Patient":
-            yield _Step(told.source, entry, raw, patients)
+            yield _Step(told.source, entry, version, raw, patients)
             continue
         data = parsed(raw) if raw else {}
-        yield _Step(told.source, entry, raw, patients | {entry.id}, data, person_identifiers(data))
+        yield _Step(told.source, entry, version, raw, patients | {entry.id}, data, person_identifiers(data))
 
 
 def _canonical(found: Sequence[dict[str, str]]) -> tuple[Identifier, ...]:
@@ -221,9 +224,9 @@ def _canonical(found: Sequence[dict[str, str]]) -> tuple[Identifier, ...]:
     return tuple(known)
 
 
-def _source_version(entry: RecordEntry) -> int:
-    """Versions compare as (epoch, version); a source that was restored tells a higher epoch (until then: 1)."""
-    return (1 << 40) | entry.version
+def _source_version(epoch: int, entry: RecordEntry) -> int:
+    """Versions compare as (epoch, version): a source that was restored tells a higher epoch, and so its versions win."""
+    return (epoch << 40) | entry.version
 
 
 def _patient_data(raw: bytes, id: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ class Told:
 
     source: str
     entries: list[RecordEntry]
+    epoch: int = 1
 
 
 async def whole(con: Connection, events: Sequence[CloudEvent]) -> list[Told]:
@@ -22,7 +23,7 @@ async def whole(con: Connection, events: Sequence[CloudEvent]) -> list[Told]:
     for event in events:
         record = opened(event)
         if record.parts <= 1:
-            found.append(Told(event.source, record.entries))
+            found.append(Told(event.source, record.entries, record.epoch))
             continue
         told = await _with_earlier(con, event, record)
         if told is not None:
@@ -54,4 +55,4 @@ async def _with_earlier(con: Connection, event: CloudEvent, record: Record) -> T
     for row in rows:
         part = CloudEvent(event.id, event.source, event.type, event.time, bytes(row["value"]), event.key)
         entries += opened(part).entries
-    return Told(event.source, entries)
+    return Told(event.source, entries, record.epoch)

@@ -111,11 +111,14 @@ class Register:
         if one.system == PERSONNUMMER:
             self.numbers.setdefault(person, set()).add(one.value)
 
-    async def keep(self, patient: str, source: str, version: int, updated: datetime, body: bytes) -> bool:
-        """Keeps the source's Patient. False when it is old, or says what it said before."""
+    async def keep(
+        self, patient: str, source: str, version: int, updated: datetime, body: bytes, *, again: bool = False
+    ) -> bool:
+        """Keeps the source's Patient. False when it is old, or says what it said before; `again` mends a lost copy."""
         person, digest = self.links[patient], hashlib.blake2b(body, digest_size=16).digest()
         known = self.kept.get(patient)
-        if known is not None and (version <= known.version or known.digest == digest):
+        old = known is not None and (version < known.version if again else version <= known.version)
+        if known is not None and (old or known.digest == digest):
             return False
         await self.con.execute(
             "insert into person_source(id, person, source, version, updated, digest, body) values ($1, $2, $3, $4, $5, $6, $7)"

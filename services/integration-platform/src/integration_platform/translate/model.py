@@ -68,6 +68,7 @@ class Origin:
     control_id: str
     version: int
     received_at: datetime
+    again: bool = False  # told once more: the region's copy of what it said was found to differ
 
     @property
     def source(self) -> str:
@@ -142,6 +143,7 @@ def _head(kind: str, id: str, resource: Resource | None, origin: Origin) -> dict
         "version": origin.version,
         "updated": _at(origin),
         "label": _label(origin, kind, resource),
+        **({"again": True} if origin.again else {}),
     }
 
 

@@ -27,7 +27,7 @@ def healthy_child(c: Chart) -> None:
     growing(c)
     if c.age >= 2 and c.rng.random() < 0.6:
         _ear(c)
-    if c.rng.random() < 0.3:
+    if c.age >= 1 and c.rng.random() < 0.3:
         gp = c.at(c.person.home)
         gp.problem("L20.9", _born(c, 10), text="Atopiskt eksem")
     if c.age >= 3 and c.rng.random() < 0.12:

@@ -65,7 +65,7 @@ fosterrörelser dagligen.
 Blodtryck utan anmärkning, inget protein i urin. SF-mått följer kurvan. {"Huvudbjudning." if at > 30 else ""}
 Plan: Nästa besök enligt basprogram.""",
             )
-    if week > 25 and c.rng.random() < 0.6:
+    if week > 26 and c.rng.random() < 0.6:
         midwife.drug("järn", "100 mg", "1 tablett varannan dag", begun + timedelta(weeks=26))
 
 

@@ -23,13 +23,21 @@ def fvm(*arguments: str, data: Path, **environment: str) -> subprocess.Completed
     )
 
 
-@pytest.mark.parametrize("verb", [module.__name__.rpartition(".")[2] for module in cli.VERBS])
+VERBS = [module.__name__.rpartition(".")[2] for module in cli.VERBS]
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "bench"])
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main([verb, "--help"])
 
     assert ended.value.code == 0
     assert f"usage: fvm {verb}" in capsys.readouterr().out
+
+
+def test_bench_explains_itself_and_is_a_program_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "--help"]) == 0
+    assert "usage: fvm bench" in capfd.readouterr().out
 
 
 def test_an_unknown_verb_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:

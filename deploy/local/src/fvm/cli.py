@@ -7,10 +7,48 @@ import sys
 from collections.abc import Sequence
 
 from fvm import show
-from fvm.commands import bench, demo, doctor, down, lag, logs, parked, psql, reset, run, status, token, topics, up
+from fvm.commands import (
+    backup,
+    bench,
+    demo,
+    doctor,
+    down,
+    lag,
+    logs,
+    parked,
+    psql,
+    reconcile,
+    resend,
+    reset,
+    restore,
+    run,
+    status,
+    token,
+    topics,
+    up,
+)
 from fvm.trouble import Trouble
 
-VERBS = (run, up, down, status, token, logs, psql, topics, doctor, lag, parked, demo, reset, bench)
+VERBS = (
+    run,
+    up,
+    down,
+    status,
+    token,
+    logs,
+    psql,
+    topics,
+    doctor,
+    lag,
+    parked,
+    reconcile,
+    resend,
+    backup,
+    restore,
+    demo,
+    reset,
+    bench,
+)
 
 ABOUT = "Runs and looks after one region of FVM on this machine."
 ENVIRONMENT = """environment:

@@ -90,15 +90,21 @@ async def _one(connection: asyncpg.Connection, name: str, memory: Memory, adopt:
     password = memory.password(name)
     await connection.execute(f"{verb} role \"{name}\" login password '{password}' connection limit {CONNECTIONS}")
     if not exists:
-        await _create(connection, name)
+        await create(connection, name, name)
+    await mark(connection, name, memory)
+
+
+async def mark(connection: asyncpg.Connection, name: str, memory: Memory) -> None:
+    """Says whose database it is."""
     await connection.execute(f"comment on database \"{name}\" is '{_mark(memory)}'")
 
 
-async def _create(connection: asyncpg.Connection, name: str) -> None:
+async def create(connection: asyncpg.Connection, name: str, owner: str) -> None:
+    """An empty database of this role."""
     # Without this grant only a superuser could give the database to the role.
-    await connection.execute(f'grant "{name}" to current_user')
+    await connection.execute(f'grant "{owner}" to current_user')
     create = (
-        f"create database \"{name}\" owner \"{name}\" template template0 encoding 'UTF8' lc_collate 'C' lc_ctype '%s'"
+        f"create database \"{name}\" owner \"{owner}\" template template0 encoding 'UTF8' lc_collate 'C' lc_ctype '%s'"
     )
     try:
         await connection.execute(create % "C.UTF-8")

@@ -5,6 +5,7 @@ from typing import Any
 
 Json = dict[str, Any]
 _FHIR = "application/fhir+json"
+_NDJSON = "application/fhir+ndjson"
 
 
 def joined(own: Json, path: str, statement: Mapping[str, Any]) -> Json:
@@ -54,7 +55,7 @@ def paths(base: str, statement: Mapping[str, Any]) -> Json:
             "get": _operation("vread", "One version", "Resource"),
         },
     }
-    found |= _operations(base, rest["resource"])
+    found |= _operations(base, rest["resource"]) | _jobs(base, [one["name"] for one in rest.get("operation", ())])
     tag = {"name": "fhir", "description": f"FHIR R4 at {base}. {_written(may['create'], every)}"}
     return {"tags": [tag], "paths": _without_writes(found, may), "components": _components(every)}
 
@@ -83,14 +84,44 @@ def _bundles(rest: Mapping[str, Any]) -> str:
     return f"A Bundle of type {' or '.join(codes)}"
 
 
+def _jobs(base: str, names: Sequence[str]) -> Json:
+    """The operations that are answered later, and how they are followed."""
+    found: Json = {}
+    for name in names:
+        body = {"content": {_NDJSON if name == "import" else _FHIR: {"schema": {"type": "string"}}}}
+        post = _operation(f"{name}-post", f"${name}: what it does is in the CapabilityStatement", None, status="202")
+        found[f"{base}/${name}"] = {"post": post if name == "reindex" else {**post, "requestBody": body}}
+        if name != "reindex":
+            what = "How far the import with this Idempotency-Key is" if name == "import" else "Export what may be seen"
+            found[f"{base}/${name}"]["get"] = _operation(name, what, None, status="202")
+    job = _parameter("job", {"type": "string", "format": "uuid"})
+    ndjson = {"200": {"description": "NDJSON", "content": {_NDJSON: {"schema": {"type": "string"}}}}}
+    fetch = _operation("job-file", "A file of a finished job", None)
+    found[f"{base}/$job/{{job}}"] = {
+        "parameters": [job],
+        "get": _operation("job", "202 while it runs (X-Progress), then its manifest", None),
+        "delete": _operation("job-cancel", "Cancel it, or drop its answer", None, status="202"),
+    }
+    found[f"{base}/$job/{{job}}/{{file}}"] = {
+        "parameters": [job, _parameter("file", {"type": "integer"})],
+        "get": {**fetch, "responses": {**fetch["responses"], **ndjson}},
+    }
+    return found
+
+
 def _operations(base: str, resources: Sequence[Mapping[str, Any]]) -> Json:
     """The $operations of single resources."""
     found: Json = {}
     for resource in resources:
         for operation in resource.get("operation", ()):
-            name = f"{base}/{resource['type']}/{{id}}/${operation['name']}"
+            later = operation["name"] == "export"
+            of_type = later and resource["type"] == "Patient"
+            name = f"{base}/{resource['type']}{'' if of_type else '/{id}'}/${operation['name']}"
             label = f"{resource['type']}-{operation['name']}"
-            found[name] = {"parameters": [_ID], "get": _operation(label, operation["definition"], "Bundle")}
+            status, answer = ("202", None) if later else ("200", "Bundle")
+            found[name] = {"get": _operation(label, operation["definition"], answer, status=status)}
+            if not of_type:
+                found[name]["parameters"] = [_ID]
     return found
 
 

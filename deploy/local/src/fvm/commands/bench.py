@@ -1,7 +1,7 @@
 """`fvm bench`: measures a running demo region (the measurements themselves are in tests/load)."""
 
 import argparse
-import os
+import subprocess
 import sys
 from typing import Any
 
@@ -22,5 +22,4 @@ def run(chosen: argparse.Namespace) -> int:
     suite = checkout() / "tests" / "load" / "bench.py"
     if not suite.exists():
         raise Trouble(f"{suite} is not there; the measurements come with a checkout, not with the installed package.")
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, str(suite), *chosen.more])  # noqa: S606 - it takes our place
+    return subprocess.run([sys.executable, str(suite), *chosen.more], check=False).returncode

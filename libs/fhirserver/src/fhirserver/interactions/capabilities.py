@@ -9,6 +9,7 @@ from fhircore.types import TYPES
 from fhirserver.bodies import plain
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer
+from fhirserver.operations import described
 
 _READ = ("read", "vread", "history-instance", "search-type")
 _WRITE = ("create", "update", "delete")
@@ -38,6 +39,7 @@ def statement(engine: Engine) -> dict[str, Any]:
         "date": "2026-11-26",
         "kind": "instance",
         "software": {"name": "FVM", "version": "0.1.0"},
+        "instantiates": [described.BULK_DATA],
         "implementation": {"description": mount.title, "url": mount.base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
@@ -60,6 +62,7 @@ def statement(engine: Engine) -> dict[str, Any]:
                 },
                 "resource": [_resource(engine, name) for name, kind in TYPES.items() if kind.door != "none"],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "operation": described.of_the_system(mount),
             }
         ],
     }
@@ -87,8 +90,10 @@ def _resource(engine: Engine, name: str) -> dict[str, Any]:
         "searchInclude": sorted(f"{name}:{p.name}" for p in params_of(name).values() if p.type == "reference"),
         "searchParam": params,
     }
+    operations = described.of_type(name)
     if name == "Patient":
-        found["operation"] = [
-            {"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"}
-        ]
+        everything = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+        operations = [{"name": "everything", "definition": everything}, *operations]
+    if operations:
+        found["operation"] = operations
     return found

@@ -16,14 +16,6 @@ PARTS = {
     "information": "Regionens journal",
     "application": "Portaler och inloggning",
 }
-# Which arrow carries what: from, to, topic, and who reads it.
-ARROWS = (
-    ("exchange", "information", "exchange.record.v1", "information"),
-    ("vis", "information", "vis.record.v1", "information"),
-    ("information", "application", "information.record-changed.v1", "application-platform"),
-    ("application", "information", "application.record.v1", "information"),
-    ("information", "vis", "information.person-changed.v1", "vis"),
-)
 DOORS = {"door mllp": "HL7 v2 (MLLP)", "door events": "Händelser (HTTP)", "door inbox": "Händelser (Kafka)"}
 
 
@@ -98,7 +90,7 @@ def picture(seen: Mapping[str, Seen]) -> Picture:
     parts = tuple(_part(name, title, seen[name]) for name, title in PARTS.items())
     stores = (_kafka(seen), _database(seen))
     lags = {name: one.lag for name, one in seen.items() if one.lag is not None}
-    arrows = tuple(_arrow(origin, to, topic, reader, lags) for origin, to, topic, reader in ARROWS)
+    arrows = tuple(_arrow(**one, lags=lags) for one in words.goes()["arrows"])
     steps = {step["name"]: step for lag in lags.values() for step in lag["steps"]}
     doors = tuple(Arrow("systems", "exchange", title, _rate(steps.get(name))) for name, title in DOORS.items())
     troubles = (*_ill(parts, stores), *(trouble for lag in lags.values() for trouble in _late(lag)), *_epochs(lags))

@@ -1,22 +1,21 @@
 """How an operator's page says things in Swedish: topics, readers, reasons, spans of time; pure."""
 
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
 from application_platform.portal.swedish import NBSP
 
-TOPICS = {
-    "vis.record.v1": "journaluppgifter från VIS",
-    "vis.changed.v1": "ändringar i VIS",
-    "vis.access-taken.v1": "nödöppningar i VIS",
-    "information.record-changed.v1": "ändringar i regionens journal",
-    "information.access-changed.v1": "spärrar och samtycken",
-    "information.person-changed.v1": "ändrade personer",
-    "information.erasure-ordered.v1": "beslut om journalförstöring",
-    "exchange.record.v1": "översatta meddelanden",
-    "exchange.delivery.v1": "leveranser till andra system",
-    "exchange.inbox.v1": "händelser från andra system",
-    "application.record.v1": "uppgifter från patienter",
-    "application.session-revoked.v1": "avslutade inloggningar",
-    "audit.access.v1": "åtkomstlogg",
-}
+
+@cache
+def goes() -> dict[str, Any]:
+    """The packaged file: `topics` in words, and `arrows`. Treat it as read-only."""
+    found: dict[str, Any] = yaml.safe_load(files(__package__ or "").joinpath("region.yaml").read_text(encoding="utf-8"))
+    return found
+
+
 _CODES = {
     "kit/unavailable": "en del som behövs svarar inte",
     "kit/fault": "ett fel i programmet",
@@ -35,7 +34,7 @@ _CODES = {
 
 def topic(name: str) -> str:
     """The topic in words; its own name where there are none."""
-    return TOPICS.get(name, name)
+    return str(goes()["topics"].get(name, name))
 
 
 def reason(code: str) -> str:

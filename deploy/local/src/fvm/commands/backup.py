@@ -1,0 +1,85 @@
+"""`fvm backup DIR`: every database of the region, its secrets and what the runner remembers, while the region runs or not."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fvm import databases, dumps, services, show, state
+from fvm import memory as remembered
+from fvm.memory import Memory
+from fvm.places import Places
+from fvm.settings import Settings, from_environment
+from fvm.trouble import Trouble
+
+
+def add(verbs: Any) -> None:
+    own = verbs.add_parser(
+        "backup",
+        help="save the region's databases, secrets and memory to a new folder",
+        description="Saves every database, the secrets of the services and what the runner remembers. The region may run. "
+        "Kafka is not saved: what is on its way is also in the outboxes and in the databases of its sources. The folder "
+        "holds patients' data and passwords; it is made readable for this user only. Keep it encrypted.",
+    )
+    own.add_argument("folder", type=Path, metavar="DIR", help="a folder that does not exist yet")
+    own.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    settings = from_environment()
+    places = Places(settings.data)
+    folder = chosen.folder.expanduser().absolute()
+    if folder.exists():
+        raise Trouble(f"{folder} exists already; name a new folder.", 2)
+    if not places.memory.exists():
+        raise Trouble(f"There is no region in {settings.data}; nothing to save.")
+    memory = remembered.load(places.memory)
+    running = state.runner(places) is not None
+    began = time.monotonic()
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True, mode=0o700)
+    try:
+        with dumps.administrator(settings, places, memory, running) as admin:
+            _save(settings, places, memory, admin, unfinished)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    megabytes = dumps.size(folder) / 1_000_000
+    print(f"The region is saved in {folder} ({megabytes:.1f} MB, {time.monotonic() - began:.1f} s).")
+    return 0
+
+
+def _save(settings: Settings, places: Places, memory: Memory, admin: databases.Admin, folder: Path) -> None:
+    tell = show.telling()
+    by_name = {service.name: service for service in services.SERVICES}
+    roles = {name: by_name[name].database(settings.prefix) for name in dumps.ORDER}
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    version, epochs = asyncio.run(_asked(admin, memory, roles))
+    for name, role in roles.items():
+        dumps.dump(admin, role, memory.password(role), folder / f"{name}.dump")
+        tell(f"{by_name[name].title} is saved ({(folder / f'{name}.dump').stat().st_size / 1e6:.1f} MB)")
+    shutil.copy2(places.memory, folder / dumps.MEMORY)
+    if places.secrets.is_dir():
+        shutil.copytree(places.secrets, folder / dumps.SECRETS)
+    for path in folder.rglob("*"):
+        os.chmod(path, 0o700 if path.is_dir() else 0o600)
+    dumps.write(folder, dumps.Manifest(memory.id, memory.region, memory.mode, at, version, epochs))
+
+
+async def _asked(admin: databases.Admin, memory: Memory, roles: dict[str, str]) -> tuple[str, dict[str, int]]:
+    """The server's version and each database's epoch."""
+    epochs = {}
+    version = ""
+    for name, role in roles.items():
+        connection = await databases.connect(admin.url_for(role, memory.password(role)))
+        try:
+            version = str(connection.get_server_version().major)
+            epochs[name] = await connection.fetchval("select epoch from region")
+        finally:
+            await connection.close()
+    return version, epochs

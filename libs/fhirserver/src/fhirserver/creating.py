@@ -80,8 +80,8 @@ class Creator:
             async with connection.transaction():
                 self._give_time(rows)
                 await store.insert(connection, rows)
-                # Each create is a transaction of its own to whoever listens, in the order of arrival.
-                told = [event for row in rows for event in self._writer.events([row], [], row.upd)]
+                # What is committed together is told together: one event per patient, in the order of arrival.
+                told = self._writer.events(rows, [], rows[-1].upd)
                 position = await emit_raw(connection, told)
                 await self._log.append(connection, [wish.entry for wish in wishes])
             self._log.settled(connection)

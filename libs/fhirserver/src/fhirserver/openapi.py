@@ -55,7 +55,7 @@ def paths(base: str, statement: Mapping[str, Any]) -> Json:
             "get": _operation("vread", "One version", "Resource"),
         },
     }
-    found |= _operations(base, rest["resource"]) | _jobs(base, [one["name"] for one in rest.get("operation", ())])
+    found |= _operations(base, rest["resource"]) | _jobs(base, rest.get("operation", ()))
     tag = {"name": "fhir", "description": f"FHIR R4 at {base}. {_written(may['create'], every)}"}
     return {"tags": [tag], "paths": _without_writes(found, may), "components": _components(every)}
 
@@ -84,10 +84,10 @@ def _bundles(rest: Mapping[str, Any]) -> str:
     return f"A Bundle of type {' or '.join(codes)}"
 
 
-def _jobs(base: str, names: Sequence[str]) -> Json:
+def _jobs(base: str, operations: Sequence[Mapping[str, Any]]) -> Json:
     """The operations that are answered later, and how they are followed."""
     found: Json = {}
-    for name in names:
+    for name in (one["name"] for one in operations):
         body = {"content": {_NDJSON if name == "import" else _FHIR: {"schema": {"type": "string"}}}}
         post = _operation(f"{name}-post", f"${name}: what it does is in the CapabilityStatement", None, status="202")
         found[f"{base}/${name}"] = {"post": post if name == "reindex" else {**post, "requestBody": body}}

@@ -40,6 +40,7 @@ class Put:
     again: bool = False  # told once more: the same version of its source replaces itself
     patient: str | None = None  # the patient in context: what is written must be about this one
     at: str = ""  # where the wish stands in what was sent, for errors
+    entries: Entries | None = None  # where they were made already, `data` is not needed any more
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class Writer:
 
     def row(self, wish: Put, ver: int, at: datetime, lab: int | None = None) -> Row:
         """The version as it will rest. Raises WrongPatient when it is not about the patient in context."""
-        entries = self._indexer.entries(wish.type_name, wish.id, wish.data)
+        entries = wish.entries or self._indexer.entries(wish.type_name, wish.id, wish.data)
         if (
             wish.patient is not None
             and entries.patients

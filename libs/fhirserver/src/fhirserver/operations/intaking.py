@@ -30,7 +30,7 @@ from fhirserver.problems import (
     TooLarge,
     WrongMedia,
 )
-from kit.problems import Problem, Unavailable
+from kit.problems import Header, Problem, Unavailable
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -99,7 +99,12 @@ async def _job(engine: Engine, request: Request) -> Job:
     if await pool.fetchval("select exists (select from job where id = $1)", id):
         job = await jobs.take_up(pool, id, _LEASE)
         if job is None:
-            raise StillRunning(at="Idempotency-Key")
+            again = Header("Retry-After", "5")
+            raise StillRunning(
+                "The import with this Idempotency-Key runs, or was cut off a moment ago; try again",
+                at="Idempotency-Key",
+                headers=(again,),
+            )
         return job
     address = f"{engine.mount.base}/$import"
     return await jobs.create(pool, "import", request.caller, address, b"", id=id, state="running")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,23 +107,36 @@ class Importing:
         if not (allows(scopes, name, "c") and allows(scopes, name, "u")):
             raise Forbidden(f"The token's scopes do not allow this for {name}", at="scope")
         label = await engine.labels.number(engine.db.pool, label_of(self._request.caller, found.data))
-        return Put(name, id, found.raw, found.data, label)
+        # The entries are made while the resource is still in the processor's cache, and its data need not be kept.
+        entries = engine.indexer.entries(name, id, found.data)
+        return Put(name, id, found.raw, {}, label, entries=entries)
 
     async def _store(self, wishes: list[Wish], refused: list[bytes], line: int, digest: str) -> None:
-        """All of them, in as few transactions as it takes; then the place, with what was refused."""
-        counted: Counter[str] = Counter(self.place.stored)
-        for group in _each_once(wishes):
+        """All of them and the place they reach in one transaction; where that cannot be, in as few as it takes."""
+        groups = _each_once(wishes)
+        if len(groups) == 1:
+            counted = Counter(self.place.stored) + Counter(wish.put.type_name for wish in wishes)
+            place = Place(line, digest, dict(counted), self.place.failed + len(refused))
+            with suppress(Problem, InvalidFHIR, asyncpg.DataError, *_AGAIN):
+                await self._commit(groups[0], place, refused)
+                self.place = place
+                return
+        counted = Counter(self.place.stored)
+        for group in groups:
             refused += await self._group(group, counted)
         place = Place(line, digest, dict(counted), self.place.failed + len(refused))
         async with self._run.pool.acquire() as connection, connection.transaction():
-            if refused:
-                body = self._engine.codec.pack(b"".join(refused))
-                await connection.execute(
-                    "insert into job_part(job, n, kind, rtype, counts, body) values ($1, $2, 'error', 0, $3, $4)",
-                    self._run.job.id, line, [len(refused)], body,
-                )  # fmt: skip
-            await self._run.tell(f"{line} lines", place=msgspec.json.encode(place), on=connection)
+            await self._note(connection, place, refused)
         self.place = place
+
+    async def _note(self, connection: Connection, place: Place, refused: list[bytes]) -> None:
+        """Where the import stands, and what was refused on the way. Raises Lost."""
+        if refused:
+            await connection.execute(
+                "insert into job_part(job, n, kind, rtype, counts, body) values ($1, $2, 'error', 0, $3, $4)",
+                self._run.job.id, place.line, [len(refused)], self._engine.codec.pack(b"".join(refused)),
+            )  # fmt: skip
+        await self._run.tell(f"{place.line} lines", place=msgspec.json.encode(place), on=connection)
 
     async def _group(self, wishes: list[Wish], counted: Counter[str]) -> list[bytes]:
         """Stores these in one transaction, or the halves of them; returns the refusals."""
@@ -143,20 +157,21 @@ class Importing:
         middle = len(wishes) // 2
         return await self._group(wishes[:middle], counted) + await self._group(wishes[middle:], counted)
 
-    async def _commit(self, wishes: list[Wish]) -> list[Written]:
+    async def _commit(
+        self, wishes: list[Wish], place: Place | None = None, refused: list[bytes] | None = None
+    ) -> list[Written]:
         engine, caller = self._engine, self._request.caller
         async with engine.db.pool.acquire() as connection:
             async with connection.transaction():
-                await self._hold(connection)
+                await self._run.hold(connection)
                 result = await engine.writer.apply(connection, [wish.put for wish in wishes], engine.sight(caller))
                 about = {(one.pat, TYPES[one.type_name].number, one.lab) for one in result.written if one.pat}
                 await engine.log.append(connection, [Entry(caller, "import", sorted(about), len(wishes))])
+                if place is not None:
+                    await self._note(connection, place, refused or [])
             engine.log.settled(connection)
         engine.wake()
         return result.written
-
-    async def _hold(self, connection: Connection) -> None:
-        await self._run.hold(connection)
 
 
 def _each_once(wishes: list[Wish]) -> list[list[Wish]]:

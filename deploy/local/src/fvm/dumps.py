@@ -56,7 +56,7 @@ def administrator(settings: Settings, places: Places, memory: Memory, running: b
 
 def dump(admin: databases.Admin, role: str, password: str, file: Path) -> None:
     """One database in PostgreSQL's own format; raises Trouble."""
-    _run("pg_dump", ["--format=custom", "--compress=zstd:1", f"--file={file}"], admin.url_for(role, ""), password)
+    _run("pg_dump", ["--format=custom", "--compress=1", f"--file={file}"], admin.url_for(role, ""), password)
     file.chmod(0o600)
 
 

@@ -4,22 +4,28 @@ Strict: an unknown parameter, modifier, prefix or value is InvalidFHIR that name
 left out and told in `Query.ignored`; everything else stays an error, as the specification demands of modifiers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fhircore.params import SearchParam, params_of
 from fhircore.query_control import CONTROLS, control
 from fhircore.query_criteria import NotOffered, criterion, supported
 from fhircore.query_tree import (
+    AllOf,
+    AnyOf,
     Chain,
+    CompositeValue,
     Criterion,
     DateValue,
     Has,
     Id,
     Include,
     LastUpdated,
+    Listed,
     Match,
     Missing,
+    NearValue,
+    Not,
     NumberValue,
     QuantityValue,
     Query,
@@ -30,20 +36,27 @@ from fhircore.query_tree import (
     TypedIdentifier,
     UriValue,
     Value,
+    Words,
 )
 from fhircore.query_values import invalid
 from fhircore.types import TYPES
 
 __all__ = [
+    "AllOf",
+    "AnyOf",
     "Chain",
+    "CompositeValue",
     "Criterion",
     "DateValue",
     "Has",
     "Id",
     "Include",
     "LastUpdated",
+    "Listed",
     "Match",
     "Missing",
+    "NearValue",
+    "Not",
     "NumberValue",
     "QuantityValue",
     "Query",
@@ -54,6 +67,8 @@ __all__ = [
     "TypedIdentifier",
     "UriValue",
     "Value",
+    "Words",
+    "criteria_of",
     "parse",
     "supported",
 ]
@@ -75,6 +90,19 @@ def parse(type_name: str, pairs: Sequence[tuple[str, str]], *, lenient: bool = F
                 raise
             builder.ignored[name] = None
     return builder.query()
+
+
+def criteria_of(type_name: str, pairs: Sequence[tuple[str, str]], left_out: Container[str] = ()) -> tuple[Criterion, ...]:
+    """What these pairs ask of one type, without control parameters, `_type` and the names `left_out`.
+
+    A search over several types is read once for each, since a parameter leads elsewhere in each. Raises InvalidFHIR.
+    """
+    known = params_of(type_name)
+    return tuple(
+        criterion(type_name, known, name, text)
+        for name, text in pairs
+        if name.partition(":")[0] not in CONTROLS and name != "_type" and name not in left_out
+    )
 
 
 def _types(type_name: str, pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:

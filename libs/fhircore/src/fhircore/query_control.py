@@ -22,6 +22,7 @@ _FIELDS = {
     "_format": "format",
     "_pretty": "pretty",
     "_cursor": "cursor",
+    "_explain": "explain",
 }
 CONTROLS = frozenset(_FIELDS)
 _SORTABLE = frozenset({"token", "reference", "string", "uri", "date", "number", "quantity"})
@@ -107,4 +108,4 @@ def _target(name: str, target: str | None, allowed: tuple[str, ...]) -> str | No
     return target
 
 
-_READ: dict[str, Callable[[str, str], object]] = {"_count": _count, "_elements": _elements, "_pretty": boolean}
+_READ: dict[str, Callable[[str, str], object]] = {"_count": _count, "_elements": _elements, "_pretty": boolean, "_explain": boolean}

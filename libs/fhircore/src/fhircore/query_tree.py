@@ -89,7 +89,34 @@ class UriValue:
     uri: str
 
 
-Value = TokenValue | TypedIdentifier | ReferenceValue | StringValue | DateValue | NumberValue | QuantityValue | UriValue
+@dataclass(frozen=True, slots=True)
+class NearValue:
+    """A place on earth in degrees, and how far from it at most, in metres."""
+
+    latitude: float
+    longitude: float
+    metres: float
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeValue:
+    """One value for each component of a composite parameter, in their order."""
+
+    parts: tuple[Value, ...]
+
+
+Value = (
+    TokenValue
+    | TypedIdentifier
+    | ReferenceValue
+    | StringValue
+    | DateValue
+    | NumberValue
+    | QuantityValue
+    | UriValue
+    | NearValue
+    | CompositeValue
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +139,8 @@ class Match:
 
     token: TokenValue (None, not, above, below), StringValue (text), UriValue (in, not-in), TypedIdentifier (of-type)
     reference: ReferenceValue (None, above, below), TokenValue (identifier); `:[type]` is folded into the values
-    string: StringValue (None, exact, contains) · uri: UriValue (None, above, below)
-    date: DateValue · number: NumberValue · quantity: QuantityValue
+    string: StringValue (None, exact, contains, and from `_filter`: equals, ends) · uri: UriValue (None, above, below)
+    date: DateValue · number: NumberValue · quantity: QuantityValue · composite: CompositeValue · special: NearValue
     """
 
     param: SearchParam
@@ -146,7 +173,43 @@ class Has:
     criterion: Criterion
 
 
-Criterion = Id | LastUpdated | Match | Missing | Chain | Has
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """`_list`: it is an item of one of these Lists (ids)."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`_text` (whole: False, the narrative) or `_content` (True): one of these sets of words, all words of a set."""
+
+    whole: bool
+    ways: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every one of these (`and` in `_filter`)."""
+
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of these (`or` in `_filter`)."""
+
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """What does not meet this (`not` in `_filter`)."""
+
+    criterion: Criterion
+
+
+Criterion = Id | LastUpdated | Match | Missing | Chain | Has | Listed | Words | AllOf | AnyOf | Not
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +251,5 @@ class Query:
     pretty: bool | None = None
     types: tuple[str, ...] = ()
     cursor: str | None = None
+    explain: bool | None = None
     ignored: tuple[str, ...] = ()

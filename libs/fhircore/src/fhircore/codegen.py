@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from fhircore.params import SearchParam
 from fhircore.path import Path, Step
-from fhircore.readers import DATE, KIND_OF, READERS, REFERENCE, STRING, TOKEN, URI
+from fhircore.readers import DATE, KIND_OF, READERS, REFERENCE, STRING, TEXT, TOKEN, TYPED, URI
 
 
 @dataclass(slots=True)
@@ -136,15 +136,41 @@ class _Writer:
         self.emit(depth, readings, TOKEN, f"None, 'true' if {item} else 'false'")
 
     def token_concept(self, item: str, depth: int, readings: list[tuple[SearchParam, Path]], reader: str) -> None:
-        coding = self.name("c")
+        coding, text = self.name("c"), self.name("t")
+        self.line(depth, f"{text} = {item}.get('text')")
+        self.said(text, depth, readings)
         self.line(depth, f"for {coding} in {item}.get('coding', ()):")
-        self.token_coding(coding, depth + 1, readings, reader)
+        self.pair(coding, "code", depth + 1, readings)
+        self.display(coding, depth + 1, readings, text)
 
     def token_coding(self, item: str, depth: int, readings: list[tuple[SearchParam, Path]], reader: str) -> None:
         self.pair(item, "code", depth, readings)
+        self.display(item, depth, readings)
 
     def token_identifier(self, item: str, depth: int, readings: list[tuple[SearchParam, Path]], reader: str) -> None:
         self.pair(item, "value", depth, readings)
+        of, params = self.name("k"), tuple(dict.fromkeys(param.name for param, _ in readings))
+        self.line(depth, f"{of} = {item}.get('type')")
+        self.line(depth, f"if {of} is not None: out += identifier_type({item}, {of}, {params!r})")
+
+    def display(
+        self, item: str, depth: int, readings: list[tuple[SearchParam, Path]], text: str | None = None
+    ) -> None:
+        """The display of a coding, unless it says the same as the concept's text."""
+        found = self.name("t")
+        self.line(depth, f"{found} = {item}.get('display')")
+        if text is None:
+            self.said(found, depth, readings)
+        else:
+            self.line(depth, f"if {found} != {text}:")
+            self.said(found, depth + 1, readings)
+
+    def said(self, text: str, depth: int, readings: list[tuple[SearchParam, Path]]) -> None:
+        """What a code is called, for `:text`; what is called so by a `combo-` is so by its parts too."""
+        names = dict.fromkeys(param.name for param, _ in readings if not param.name.startswith("combo-"))
+        self.line(depth, f"if {text}.__class__ is str:" if names else "pass")
+        for name in names:
+            self.line(depth + 1, f"ap(({TEXT}, {name!r}, {text}))")
 
     def pair(self, item: str, key: str, depth: int, readings: list[tuple[SearchParam, Path]], suffix: str = "") -> None:
         """system and code (or value); a coding without code says nothing that a token search could find."""

@@ -8,8 +8,10 @@
     (NUMBER, param, lo, hi)                                    floats, closed; a plain number is a point (see values.py)
     (QUANTITY, param, system | None, code | None, lo, hi)      floats, closed; once more by unit where that differs
     (URI, param, uri)                                          a canonical with version: with and without it
+    (TEXT, param, text)                                        what a code is called (text, display), for `:text`
+    (TYPED, param, "system|code", value)                       an identifier by its type, for `:of-type`
 
-`_id`, `_lastUpdated`, composite parameters and `near` are not among them. Rules: http://hl7.org/fhir/R4/search.html.
+`_id`, `_lastUpdated`, composite parameters and `near` are not among them (see groups.py). Rules: http://hl7.org/fhir/R4/search.html.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,10 +23,25 @@ from fhircore.moments import MEMO, Range, moment, period, timing
 from fhircore.outcome import InvalidFHIR
 from fhircore.params import SearchParam, params_of
 from fhircore.phonetic import phonetic
-from fhircore.readers import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TOKEN, URI
+from fhircore.readers import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TEXT, TOKEN, TYPED, URI
 from fhircore.types import TYPES
 
-__all__ = ["DATE", "NUMBER", "QUANTITY", "REFERENCE", "STRING", "TOKEN", "URI", "extractor", "main_code", "main_date"]
+__all__ = [
+    "DATE",
+    "NUMBER",
+    "QUANTITY",
+    "REFERENCE",
+    "STRING",
+    "TEXT",
+    "TOKEN",
+    "TYPED",
+    "URI",
+    "compiled",
+    "extractor",
+    "indexed",
+    "main_code",
+    "main_date",
+]
 
 Extract = Callable[[Mapping[str, Any]], list[tuple[Any, ...]]]
 WRONG = (AttributeError, TypeError, ValueError, KeyError, IndexError)
@@ -38,7 +55,7 @@ def extractor(type_name: str) -> Extract:
     It raises InvalidFHIR, naming the parameter, for a resource whose elements do not have their FHIR form. Raises
     KeyError for what is not an R4 resource type.
     """
-    return _compiled(type_name, indexed(type_name))
+    return compiled(type_name, indexed(type_name))
 
 
 def indexed(type_name: str) -> tuple[SearchParam, ...]:
@@ -56,7 +73,8 @@ def main_code(type_name: str) -> str | None:
     return TYPES[type_name].main_code
 
 
-def _compiled(type_name: str, params: Sequence[SearchParam]) -> Extract:
+def compiled(type_name: str, params: Sequence[SearchParam]) -> Extract:
+    """A function that reads exactly these parameters; `extractor` is the one for all of a type."""
     scope = dict(_SCOPE)
     scope["blame"] = lambda resource: _blame(type_name, params, resource)
     sounding = [p for p in params if p.name == "phonetic"]
@@ -81,7 +99,7 @@ def _blame(type_name: str, params: Sequence[SearchParam], resource: Mapping[str,
     if len(params) > 1:
         for param in sorted(params, key=lambda param: len(param.paths)):
             try:
-                _compiled(type_name, (param,))(resource)
+                compiled(type_name, (param,))(resource)
             except InvalidFHIR as found:
                 return found
     name = params[0].name if len(params) == 1 else "?"
@@ -104,6 +122,18 @@ def _ranged(read: Callable[[Mapping[str, Any]], Range | None]) -> Callable[[Mapp
     return ranges
 
 
+def _identifier_type(identifier: Mapping[str, Any], of: Mapping[str, Any], params: tuple[str, ...]) -> list[Any]:
+    """An identifier by each coding of its type, and what the type is called."""
+    found: list[Any] = []
+    value, texts = identifier.get("value"), {of.get("text")}
+    for coding in of.get("coding", ()):
+        texts.add(coding.get("display"))
+        if value is not None and "code" in coding:
+            found += ((TYPED, param, f"{coding.get('system') or ''}|{coding['code']}", value) for param in params)
+    found += ((TEXT, param, text) for param in params for text in texts if text.__class__ is str)
+    return found
+
+
 def _number(value: Any) -> Iterator[tuple[float, float]]:
     point = values.number(value)
     yield point, point
@@ -115,6 +145,7 @@ _SCOPE: dict[str, Any] = {
     "WRONG": WRONG,
     "TEXT": (str, type(None)),
     "MEMO": MEMO,
+    "identifier_type": _identifier_type,
     "moment": moment,
     "reference": values.reference,
     "refers_to": values.refers_to,

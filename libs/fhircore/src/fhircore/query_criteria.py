@@ -1,17 +1,47 @@
 """One name=value pair as a criterion: plain, chained or reversed (http://hl7.org/fhir/R4/search.html#chaining)."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhircore.outcome import InvalidFHIR
 from fhircore.params import SearchParam, params_of
-from fhircore.query_tree import Chain, Criterion, DateValue, Has, Id, LastUpdated, Match, Missing, Value
+from fhircore.query_filter import Expression, Joined, Negated, Test, expression
+from fhircore.query_tree import (
+    AllOf,
+    AnyOf,
+    Chain,
+    Criterion,
+    DateValue,
+    Has,
+    Id,
+    LastUpdated,
+    Listed,
+    Match,
+    Missing,
+    NumberValue,
+    QuantityValue,
+    Not,
+    Value,
+    Words,
+)
 from fhircore.query_values import ID, MODIFIERS, boolean, invalid, targets_of, unescape, values_of
 from fhircore.types import TYPES
 
 DEPTH = 8  # chains and _has, one inside the other
 BREADTH = 200  # criteria that one chain may mean, over all types its references may lead to
 _OFFERED = frozenset(MODIFIERS)
+_WHOLE = frozenset({"_list", "_text", "_content", "_filter"})
+_WORD = re.compile(r"\w+")
+_MOST_WAYS = 50
+_COMPARED = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+# What an operator of `_filter` is as a modifier; "" for none.
+_OPERATORS = {
+    ("string", "eq"): "equals", ("string", "co"): "contains", ("string", "sw"): "", ("string", "ew"): "ends",
+    ("token", "eq"): "", ("token", "in"): "in", ("token", "ni"): "not-in", ("token", "ss"): "above",
+    ("token", "sb"): "below", ("reference", "eq"): "", ("reference", "re"): "", ("uri", "eq"): "",
+    ("uri", "sw"): "below", ("uri", "ss"): "above", ("uri", "sb"): "below",
+}  # fmt: skip
 
 
 class NotOffered(InvalidFHIR):
@@ -22,8 +52,8 @@ class NotOffered(InvalidFHIR):
 
 
 def supported(param: SearchParam) -> bool:
-    """Whether a search by this parameter can be parsed; composites, `near` and full text are refused by name."""
-    return bool(param.paths) and param.type in _OFFERED
+    """Whether values of this parameter are indexed and can be searched."""
+    return bool(param.paths) and param.type in _OFFERED and all(part.type in _OFFERED for part in param.components)
 
 
 @dataclass(slots=True)
@@ -32,6 +62,7 @@ class _Asked:
 
     name: str
     text: str
+    operator: str = ""  # of `_filter`; "" elsewhere
     left: int = BREADTH
 
     def spend(self, depth: int) -> None:
@@ -61,7 +92,45 @@ def criterion(type_name: str, known: Mapping[str, SearchParam], name: str, text:
 
     Raises NotOffered for a parameter that is unknown or not offered, InvalidFHIR for everything else that is wrong.
     """
+    if name in _WHOLE and (name != "_text" or "_text" in known):
+        return _whole(type_name, known, name, text)
     return _criterion(_Asked(name, text), type_name, known, name, 0)
+
+
+def _whole(type_name: str, known: Mapping[str, SearchParam], name: str, text: str) -> Criterion:
+    """What asks of a resource as a whole: `_list`, `_text`, `_content`, `_filter`."""
+    if not text.strip():
+        raise invalid(name, "an empty value")
+    if name == "_filter":
+        return _filtered(type_name, known, expression(text))
+    if name != "_list":
+        return Words(name == "_content", _ways(name, text))
+    ids = tuple(text.split(","))
+    if any(id.startswith("$") for id in ids):
+        raise InvalidFHIR("functional lists ($current-…) are not kept here; name a List by its id", name, "not-supported")
+    if not all(ID.fullmatch(id.removeprefix("List/")) for id in ids):
+        raise invalid(name, "must be ids of Lists")
+    return Listed(tuple(id.removeprefix("List/") for id in ids))
+
+
+def _ways(name: str, text: str) -> tuple[tuple[str, ...], ...]:
+    """Words that must all be there; `OR` between alternatives, as between the items of a list."""
+    ways = tuple(tuple(_WORD.findall(way.lower())) for way in re.split(r"\s+OR\s+|,", text))
+    ways = tuple(way for way in ways if way)
+    if not ways or len(ways) > _MOST_WAYS:
+        raise invalid(name, f"must be words, or up to {_MOST_WAYS} sets of words with OR between")
+    return ways
+
+
+def _filtered(type_name: str, known: Mapping[str, SearchParam], asked: Expression) -> Criterion:
+    match asked:
+        case Negated(inner):
+            return Not(_filtered(type_name, known, inner))
+        case Joined(word, left, right):
+            both = (_filtered(type_name, known, left), _filtered(type_name, known, right))
+            return AllOf(both) if word == "and" else AnyOf(both)
+        case Test(path, operator, value):
+            return _criterion(_Asked(path, value, operator), type_name, known, path, 0)
 
 
 def _criterion(asked: _Asked, type_name: str, known: Mapping[str, SearchParam], key: str, depth: int) -> Criterion:
@@ -77,6 +146,8 @@ def _criterion(asked: _Asked, type_name: str, known: Mapping[str, SearchParam], 
     if base in ("_id", "_lastUpdated"):
         if modifier:
             raise asked.wrong_modifier(modifier)
+        if asked.operator:
+            return _tested_column(asked, param)
         return _id(asked) if base == "_id" else LastUpdated(_dates(values_of(param, None, asked.name, asked.text)))
     return _plain(asked, param, modifier or None)
 
@@ -101,7 +172,48 @@ def _id(asked: _Asked) -> Id:
     return Id(ids)
 
 
+def _tested_column(asked: _Asked, param: SearchParam) -> Criterion:
+    """`_id` and `_lastUpdated` in `_filter`."""
+    if param.name == "_id" and asked.operator in ("eq", "ne"):
+        found = Id((asked.text,)) if ID.fullmatch(asked.text) else None
+        if found is None:
+            raise invalid(asked.name, "must be an id")
+        return Not(found) if asked.operator == "ne" else found
+    if param.name == "_lastUpdated" and asked.operator in _COMPARED:
+        return LastUpdated(_dates(values_of(param, None, asked.name, asked.operator + asked.text)))
+    raise asked.refused(f"the operator {asked.operator} does not fit {param.name}")
+
+
+def _tested(asked: _Asked, param: SearchParam, modifier: str | None) -> Criterion:
+    """One test of `_filter`: the operator as a modifier or a prefix (http://hl7.org/fhir/R4/search_filter.html)."""
+    operator, negated = asked.operator, asked.operator == "ne"
+    if operator == "pr":
+        return Missing(param, not boolean(asked.name, asked.text))
+    narrowed = () if modifier is None else _only(asked, param, modifier) if param.type == "reference" else None
+    if narrowed is None:
+        raise asked.wrong_modifier(str(modifier))
+    if param.type in ("date", "number", "quantity") and operator in (*_COMPARED, "po"):
+        values = values_of(param, None, asked.name, ("eq" if operator == "po" else operator) + _escaped(asked.text, "|"))
+        return Match(param, None, tuple(_overlapping(value) for value in values) if operator == "po" else values)
+    how = _OPERATORS.get((param.type, "eq" if negated else operator))
+    if how is None:
+        raise asked.refused(f"the operator {operator} does not fit {param.name} ({param.type})")
+    text = _escaped(asked.text, "" if param.type in ("string", "uri") else "|")
+    found = Match(param, how or None, values_of(param, how or None, asked.name, text, narrowed))
+    return Not(found) if negated else found
+
+
+def _overlapping(value: Value) -> Value:
+    return replace(value, prefix="po") if isinstance(value, DateValue | NumberValue | QuantityValue) else value
+
+
+def _escaped(text: str, kept: str) -> str:
+    return "".join("\\" + sign if sign in "\\,$|" and sign not in kept else sign for sign in text)
+
+
 def _plain(asked: _Asked, param: SearchParam, modifier: str | None) -> Criterion:
+    if asked.operator:
+        return _tested(asked, param, modifier)
     if modifier == "missing":
         return Missing(param, boolean(asked.name, asked.text))
     if modifier is None or modifier in MODIFIERS[param.type]:

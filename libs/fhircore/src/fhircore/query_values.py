@@ -9,7 +9,9 @@ from fhircore.outcome import InvalidFHIR
 from fhircore.params import SearchParam
 from fhircore.phonetic import phonetic
 from fhircore.query_tree import (
+    CompositeValue,
     DateValue,
+    NearValue,
     NumberValue,
     QuantityValue,
     ReferenceValue,
@@ -21,6 +23,7 @@ from fhircore.query_tree import (
 )
 from fhircore.types import TYPES
 
+MOST = 10_000  # values of one OR-list
 PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?")
@@ -69,6 +72,8 @@ def values_of(
     items = split(text, ",")
     if not all(items):
         raise invalid(name, "an empty value")
+    if len(items) > MOST:
+        raise InvalidFHIR(f"{name[:64]}: more than {MOST} values", name[:64], "too-costly")
     if read is _reference:
         return tuple(_reference(param, name, item, only) for item in items)
     return tuple(read(param, name, item) for item in items)
@@ -168,6 +173,40 @@ def _quantity(param: SearchParam, name: str, text: str) -> QuantityValue:
     return QuantityValue(found.prefix, found.value, found.lo, found.hi, system or None, code or None)
 
 
+_METRES = {"m": 1.0, "km": 1000.0, "[mi_i]": 1609.344, "mi": 1609.344, "[nmi_i]": 1852.0, "[ft_i]": 0.3048}
+NEAR = 10_000.0  # metres, where a search does not say how far
+
+
+def _near(param: SearchParam, name: str, text: str) -> NearValue:
+    """`latitude|longitude|distance|unit` (http://hl7.org/fhir/R4/location.html#positional); kilometres unless told."""
+    parts = [unescape(part) for part in split(text, "|")]
+    if not 2 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts[:3] if part):
+        raise invalid(name, "must be latitude|longitude|distance|unit")
+    latitude, longitude = (float(part) if part else 1e9 for part in parts[:2])
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise invalid(name, "must begin with a latitude (-90 to 90) and a longitude (-180 to 180)")
+    metres = _METRES.get((parts[3] if len(parts) == 4 else "") or "km")
+    if metres is None:
+        raise invalid(name, "the unit must be one of " + ", ".join(_METRES))
+    distance = float(parts[2]) * metres if len(parts) > 2 and parts[2] else NEAR
+    if not 0 <= distance < 1e8:
+        raise invalid(name, "the distance must be zero or more, and fit on the earth")
+    return NearValue(latitude, longitude, distance)
+
+
+def _composite(param: SearchParam, name: str, text: str) -> CompositeValue:
+    """`a$b`: one value for each component (http://hl7.org/fhir/R4/search.html#composite)."""
+    parts = split(text, "$")
+    if len(parts) != len(param.components) or not all(parts):
+        raise invalid(name, "must be " + "$".join(part.name for part in param.components))
+    return CompositeValue(
+        tuple(
+            _PLAIN[part.type](SearchParam(part.name, part.type, "", (), (), "", ()), name, value)
+            for part, value in zip(param.components, parts, strict=True)
+        )
+    )
+
+
 _Read = Callable[[SearchParam, str, str], Value]
 _PLAIN: dict[str, _Read] = {
     "token": _token,
@@ -177,6 +216,8 @@ _PLAIN: dict[str, _Read] = {
     "date": _date,
     "number": _number,
     "quantity": _quantity,
+    "composite": _composite,
+    "special": _near,
 }
 _MODIFIED: dict[tuple[str, str], _Read] = {
     ("token", "text"): _string,
@@ -193,4 +234,6 @@ MODIFIERS: dict[str, frozenset[str]] = {
     "date": frozenset({"missing"}),
     "number": frozenset({"missing"}),
     "quantity": frozenset({"missing"}),
+    "composite": frozenset({"missing"}),
+    "special": frozenset({"missing"}),
 }

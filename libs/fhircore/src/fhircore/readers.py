@@ -1,6 +1,6 @@
 """Which value of which FHIR type means what to which type of search parameter (http://hl7.org/fhir/R4/search.html#table)."""
 
-TOKEN, REFERENCE, STRING, DATE, NUMBER, QUANTITY, URI = range(7)
+TOKEN, REFERENCE, STRING, DATE, NUMBER, QUANTITY, URI, TEXT, TYPED = range(9)
 
 _TEXT = ("string", "markdown", "code", "id", "uri", "url", "canonical")
 _MOMENT = ("date", "dateTime", "instant")

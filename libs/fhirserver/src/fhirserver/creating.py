@@ -76,6 +76,7 @@ class Creator:
 
     async def _commit(self, wishes: list[_Wish]) -> int:
         rows = [wish.row for wish in wishes]
+        await self._writer.settle()
         async with self._db.pool.acquire() as connection:
             async with connection.transaction():
                 self._give_time(rows)

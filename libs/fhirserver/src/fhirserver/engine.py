@@ -57,6 +57,7 @@ class Mount:
     elsewhere: str = ""  # what to say when not: which door does it
     logged: bool = True  # the log may be off in a benchmark of a demo region only (D19)
     body_limit: int = 50 * 1024 * 1024
+    full_text: bool = False  # keep the words of every resource, for _text and _content
     # Asked before a Patient is created (D1): gives the id it must have, None for a new one; raises when it is a duplicate.
     new_patient_id: Callable[[Mapping[str, Any]], Awaitable[str | None]] = _any_id
 
@@ -93,7 +94,7 @@ class Engine:
         self.keys = Keys(bytes(secret))
         self.codec = Codec()
         self.labels = Labels()
-        self.indexer = Indexer(self.keys, self.mount.base)
+        self.indexer = Indexer(self.keys, self.mount.base, full_text=self.mount.full_text)
         self.log = AccessLog()
         self.together = LogTogether(self.db, self.log)
         self.persons = SamePersons(self.db)
@@ -104,6 +105,7 @@ class Engine:
         self.seal = Seal(bytes(secret))
         self.search_pool = await _pool(self.db.url, _SEARCH_SESSION)
         self.driven_pool = await _pool(self.db.url, _DRIVEN_SESSION)
+        self.indexer.terms.pool = self.search_pool
         await self.labels.load(self.db.pool)
         await self.persons.refresh()
 

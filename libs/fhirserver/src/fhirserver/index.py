@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
+from zlib import crc32
 
-from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TOKEN, URI, extractor
+from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TEXT, TOKEN, TYPED, URI, extractor
 from fhircore.fold import fold
+from fhircore.groups import grouped
 from fhircore.identifiers import NotAnIdentifier, canonical, is_known
 from fhircore.params import params_of
 from fhircore.types import TYPES
 from fhirserver.keys import Keys
+from fhirserver.terms import Terms, shape_of
+from fhirserver.words import words_of
 
 ALSO_SUBJECT, ALSO_CODE, ALSO_CONCERNED = (
     1,
@@ -19,11 +24,13 @@ ALSO_SUBJECT, ALSO_CODE, ALSO_CONCERNED = (
 SUBJECT = frozenset({"subject", "patient"})  # the parameters that `res.pat` answers
 NO_DATE = -(2**63)  # res.dt of what has no main date: last in time, and found by no date search
 _PATIENT = "Patient/"
+_MEMO_LIMIT = 50_000  # values remembered with their hashes, per type
 
 
 @dataclass(slots=True)
 class Entries:
-    """What the index says about one resource. `idt` (h), `strings` (h, val), `rng` (h, lo, hi, u, n), `alt` (pat, code, also)."""
+    """What the index says about one resource. `idt` (h), `strings` (h, val, x), `rng` (h, lo, hi, u, n), `alt` (pat, code, also),
+    `words` (part, hashes; only where full text is kept)."""
 
     pat: int = 0
     dt: int = NO_DATE
@@ -32,15 +39,21 @@ class Entries:
     refs: list[int] = field(default_factory=list)
     tok: list[int] = field(default_factory=list)
     idt: list[int] = field(default_factory=list)
-    strings: set[tuple[int, str]] = field(default_factory=set)
+    strings: set[tuple[int, str, int]] = field(default_factory=set)
     rng: list[tuple[int, float, float, int | None, int | None]] = field(default_factory=list)
     alt: list[tuple[int, int, int]] = field(default_factory=list)
     patients: dict[int, str] = field(default_factory=dict)  # key → Patient id, in the order the resource names them
+    words: list[tuple[int, list[int]]] = field(default_factory=list)
 
 
 def folded(text: str) -> str:
     """Lower case, no accents, single spaces: how strings are compared (FHIR search §string); at most 400 characters."""
     return fold(text)[:400]
+
+
+def exactly(text: str) -> int:
+    """A sum of the text as it was written, beside its folded form: equal when both are equal (32 bits, signed)."""
+    return crc32(text.encode("utf-8", "surrogatepass")) - 0x8000_0000
 
 
 def leads_to(keys: Keys, at: str, key: int) -> int:
@@ -54,9 +67,11 @@ def leads_to(keys: Keys, at: str, key: int) -> int:
 class Indexer:
     """Builds the entries of a resource under one database's keys."""
 
-    def __init__(self, keys: Keys, base: str = "") -> None:
+    def __init__(self, keys: Keys, base: str = "", *, full_text: bool = False) -> None:
         """`base` is our own address: a reference that begins with it is one to a resource here."""
         self._keys = keys
+        self.terms = Terms()
+        self._full_text = full_text
         self._base = base + "/" if base else "\0"
         self._builders: dict[str, Callable[[str, dict[str, Any]], Entries]] = {}
 
@@ -73,10 +88,23 @@ class Indexer:
         kind = TYPES[type_name]
         code_param, date_param, compartment = kind.main_code, kind.main_date, frozenset(kind.patient) | SUBJECT
         not_subject = token(f"{type_name}!subject")
-        doubled = frozenset(
-            name for name in params_of(type_name) if name.startswith("combo-")
-        )  # searched as their parts
+        doubled = frozenset(name for name in params_of(type_name) if name.startswith("combo-"))  # searched as their parts
         prefix = {name: f"{type_name}.{name}" for name in params_of(type_name)}
+        memo: dict[tuple[Any, ...], tuple[int, ...]] = {}  # value → its tokens: codes recur in almost every resource
+        shapes: dict[frozenset[str], int] = {}
+        groups, full_text = grouped(type_name), self._full_text
+
+        def new(value: tuple[Any, ...]) -> tuple[int, ...]:
+            if len(memo) >= _MEMO_LIMIT:
+                memo.clear()
+            memo[value] = self._tokens_of(prefix.get(value[1]) or f"{type_name}.{value[1]}", value)
+            return memo[value]
+
+        def shape(names: frozenset[str]) -> int:
+            if len(shapes) >= _MEMO_LIMIT:
+                shapes.clear()
+            shapes[names] = self._term(f"{type_name}!shape", shape_of(names))
+            return shapes[names]
 
         def build(id: str, resource: dict[str, Any]) -> Entries:  # noqa: C901 — one loop over the values, hot
             found = Entries()
@@ -84,7 +112,8 @@ class Indexer:
             patients: dict[int, bool] = {}  # key → is it the subject
             codes: dict[int, None] = {}
             refs: dict[int, None] = {}
-            for value in extract(resource):
+            read = extract(resource)
+            for value in read:
                 kind, name = value[0], value[1]
                 if name in doubled:
                     continue
@@ -92,19 +121,22 @@ class Indexer:
                 if at is None:
                     at = prefix[name] = f"{type_name}.{name}"
                 if kind == TOKEN:
-                    _, _, system, code = value
-                    full = token(f"{at}|{system or ''}|{code}")
-                    alone = token(f"{at}|{code}")
                     if name == "identifier":
-                        found.idt += (full, alone)
-                        if is_known(system):
-                            found.idt += _canonical(token, at, system, code)
-                    elif name == code_param:
-                        codes[full] = None
-                        tokens.add(alone)
+                        _, _, system, code = value
+                        found.idt += (token(f"{at}|{system or ''}|{code}"), token(f"{at}|{code}"))
+                        if system:
+                            tokens.add(token(f"{at}|{system}|"))
+                            if is_known(system):
+                                found.idt += _canonical(token, at, system, code)
+                        continue
+                    hashes = memo.get(value) or new(value)
+                    if name == code_param:
+                        codes[hashes[0]] = None
+                        tokens.update(hashes[1:])
                     else:
-                        tokens.add(full)
-                        tokens.add(alone)
+                        tokens.update(hashes)
+                elif kind == TEXT:
+                    tokens.update(memo.get(value) or new(value))
                 elif kind == REFERENCE:
                     target = value[2]
                     if ":" in target:
@@ -123,7 +155,7 @@ class Indexer:
                 elif kind == STRING:
                     text = folded(value[2])
                     if text:
-                        found.strings.add((token(at), text))
+                        found.strings.add((token(at), text, exactly(value[2])))
                 elif kind == DATE:
                     if name == date_param:
                         if found.dt == NO_DATE or value[2] < found.dt:  # a period without a start is not without a date
@@ -138,10 +170,20 @@ class Indexer:
                         (token(at), low, high, token(f"unit|{system or ''}|{unit}"), token(f"unit|{unit}"))
                     )
                 elif kind == URI:
-                    tokens.add(token(f"{at}|{value[2]}"))
+                    tokens.update(memo.get(value) or new(value))
+                elif kind == TYPED:
+                    found.idt.append(token(f"{at}:of-type|{value[2]}|{value[3]}"))
             if type_name == "Patient":  # about itself, not about those it is linked to
                 own = key_of(f"Patient/{id}")
                 patients, found.patients = {own: True}, {own: id}
+            names = frozenset([value[1] for value in read])
+            if groups is not None and (together := groups(resource)):
+                names |= {name for name, _ in together}
+                for name, values in together:
+                    self._group(found, tokens, f"{type_name}.{name}", values)
+            tokens.add(shapes.get(names) or shape(names))
+            if full_text:
+                found.words = words_of(resource, token)
             _settle(found, patients, list(codes))
             if found.pat and not patients[found.pat]:
                 tokens.add(not_subject)
@@ -149,6 +191,64 @@ class Indexer:
             return found
 
         return build
+
+
+    def _term(self, at: str, val: str) -> int:
+        """The token of a term, which a search finds by looking into the text."""
+        h = self._keys.token(f"{at}={val}")
+        self.terms.met(h, self._keys.token(at), val)
+        return h
+
+    def _tokens_of(self, at: str, value: tuple[Any, ...]) -> tuple[int, ...]:
+        """The tokens of a code, of what a code is called, or of a uri."""
+        token = self._keys.token
+        if value[0] == TEXT:
+            text = folded(value[2])
+            return (self._term(f"{at}:text", text),) if text else (token(f"{at}:text="),)
+        if value[0] == URI:
+            h = token(f"{at}|{value[2]}")
+            if not at.endswith("._source"):  # they are as many as the messages
+                self.terms.met(h, token(f"{at}:uri"), value[2])
+            return (h,)
+        _, _, system, code = value
+        whole = (token(f"{at}|{system}|"),) if system else ()
+        return (token(f"{at}|{system or ''}|{code}"), token(f"{at}|{code}"), *whole)
+
+    def _group(self, found: Entries, tokens: set[int], at: str, values: tuple[Any, ...]) -> None:
+        """The entries of one group: its codes with each other, or with each of its numbers, times or texts."""
+        token = self._keys.token
+        if at == "Location.near":
+            ((latitude, longitude),) = values
+            found.rng.append((token(at), latitude, longitude, None, None))
+            return
+        for one in product(*values):
+            parts = sorted((value for value in one if value[0] not in (TEXT, TYPED)), key=lambda value: value[0])
+            if len(parts) < len(one):
+                continue
+            (kind, _, *first), second = parts[0], parts[1]
+            if kind != TOKEN:
+                continue
+            for code in (f"{at}|{first[0] or ''}|{first[1]}", f"{at}|{first[1]}"):
+                self._with_code(found, tokens, code, second, parts[-1])
+
+    def _with_code(
+        self, found: Entries, tokens: set[int], code: str, second: tuple[Any, ...], last: tuple[Any, ...]
+    ) -> None:
+        """The entries of a code's other part; a second number after the first ends a stretch."""
+        token, kind = self._keys.token, second[0]
+        if kind == TOKEN:
+            tokens |= {token(f"{code}${second[2] or ''}|{second[3]}"), token(f"{code}${second[3]}")}
+        elif kind == REFERENCE:
+            tokens.add(self._keys.of(second[2].removeprefix(self._base)) ^ token(f"{code}>"))
+        elif kind == STRING:
+            found.strings.add((token(code), folded(second[2]), exactly(second[2])))
+        elif kind == DATE:
+            found.rng.append((token(code), float(second[2]), float(second[3]), None, None))
+        elif kind == NUMBER:
+            found.rng.append((token(code), second[2], last[3], None, None))
+        elif kind == QUANTITY:
+            _, _, system, unit, low, high = second
+            found.rng.append((token(code), low, high, token(f"unit|{system or ''}|{unit}"), token(f"unit|{unit}")))
 
 
 def _canonical(token: Callable[[str], int], at: str, system: str, value: str) -> list[int]:

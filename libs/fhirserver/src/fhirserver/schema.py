@@ -184,6 +184,26 @@ _JOBS = (
     "create index hist_deleted on hist (upd) where op = 'D'",
 )  # fmt: skip
 
+# Texts behind hashes (fhirserver.terms): what codes are called, uris, and which parameters a resource has.
+_TERM = """
+create table term (
+    h bigint primary key,
+    at bigint not null,
+    val text not null
+)"""
+
+# The words of a resource, hashed (fhirserver.words): part 1 its narrative, 2 everything. Empty unless full text is kept.
+_TXT = "create table txt (key bigint not null, part smallint not null, words bigint[] not null)"
+
+_SEARCHING = (
+    _TERM, _TXT,
+    "create index term_at on term (at)",
+    "create index txt_words on txt using gin (words)",
+    "create index txt_key on txt (key)",
+    # A sum of the text as written; null until the index is made again, which begins by itself.
+    "alter table str add column x integer",
+)  # fmt: skip
+
 _TABLES = (_RES, _ALT, _IDT, _STR, _RNG, _HIST, _LABEL, _SAME, _LOG, _CHAIN, _IDEMPOTENCY)
 
 _INDEXES = (
@@ -221,4 +241,10 @@ def create_engine_tables() -> None:
 def create_jobs() -> None:
     """Jobs, their files, what made the index, and the way to what was deleted since."""
     for statement in _JOBS:
+        op.execute(statement)
+
+
+def create_search() -> None:
+    """What the modifiers :text, :below, :missing and :exact look into, and the words of full-text search."""
+    for statement in _SEARCHING:
         op.execute(statement)

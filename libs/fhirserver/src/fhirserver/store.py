@@ -20,7 +20,8 @@ _KEEP = f"""
 with kept as (insert into hist({_HIST}) select {_HIST} from res where key = any($1::bigint[])),
      alts as (delete from alt where key = any($1::bigint[])),
      idts as (delete from idt where key = any($1::bigint[])),
-     strs as (delete from str where key = any($1::bigint[]))
+     strs as (delete from str where key = any($1::bigint[])),
+     txts as (delete from txt where key = any($1::bigint[]))
 delete from rng where key = any($1::bigint[])"""
 _TAKEN = """
 select 1 from hist h join unnest($1::bigint[], $2::int[]) as u(key, ver) on h.key = u.key and h.ver >= u.ver limit 1"""
@@ -151,7 +152,7 @@ async def index_again(con: Connection, rows: Sequence[Row]) -> None:
     if not rows:
         return
     keys = [row.key for row in rows]
-    for table in ("alt", "idt", "str", "rng"):
+    for table in ("alt", "idt", "str", "rng", "txt"):
         await con.execute(f"delete from {table} where key = any($1::bigint[])", keys)
     found = [(row.key, row.entries) for row in rows]
     columns = zip(*((key, e.pat, e.dt, e.dte, e.code, _array(e.refs), _array(e.tok)) for key, e in found), strict=True)
@@ -164,9 +165,12 @@ async def _index(con: Connection, rows: Sequence[Row]) -> None:
     idt = [(h, row.key) for row in rows for h in row.entries.idt]
     if idt:
         await con.copy_records_to_table("idt", columns=("h", "key"), records=idt)
-    strings = [(h, row.key, text) for row in rows for h, text in row.entries.strings]
+    strings = [(h, row.key, text, x) for row in rows for h, text, x in row.entries.strings]
     if strings:
-        await con.copy_records_to_table("str", columns=("h", "key", "val"), records=strings)
+        await con.copy_records_to_table("str", columns=("h", "key", "val", "x"), records=strings)
+    words = [(row.key, part, found) for row in rows for part, found in row.entries.words]
+    if words:
+        await con.copy_records_to_table("txt", columns=("key", "part", "words"), records=words)
     ranges = [(h, row.key, lo, hi, u, n) for row in rows for h, lo, hi, u, n in row.entries.rng]
     if ranges:
         await con.copy_records_to_table("rng", columns=("h", "key", "lo", "hi", "u", "n"), records=ranges)

@@ -147,12 +147,17 @@ class Writer:
                 if done.outcome == "deleted":
                     stones.append(_stone(wish, key, done, patients.get(key, "")))
         rows = [done.row for done in written if done.row is not None]
+        await self.settle()
         old = {key for key, current in standing.items() if not current.deleted}
         await store.replace(con, [row for row in rows if row.key in old])
         given = {keys[id(wish)] for wish in wishes if isinstance(wish, Put) and not wish.new}
         await self._insert(con, [row for row in rows if row.key not in old], given)
         await store.bury(con, stones)
         return Result(written, await self.tell(con, rows, stones, at))
+
+    async def settle(self) -> None:
+        """Before rows are stored: the words behind their hashes."""
+        await self._indexer.terms.settle()
 
     async def tell(self, con: Connection, rows: Sequence[Row], stones: Sequence[Tombstone], at: datetime) -> int:
         """Writes the events of one transaction to the outbox; returns its position."""

@@ -50,7 +50,7 @@ DIAGNOSES = {
     "O26.9": "Graviditetsrelaterat tillstånd, ospecificerat",
     "O30.0": "Tvillinggraviditet",
     "R07.4": "Bröstsmärtor, ospecificerade",
-    "R40.2": "Koma, ospecificerat",
+    "R40.0": "Somnolens",
     "R55.9": "Svimning och kollaps",
     "S52.5": "Fraktur på nedre delen av radius",
     "S72.0": "Fraktur på lårbenshals",

@@ -35,7 +35,7 @@ fysioterapeut, samordnad vårdplanering i morgon."""),
 )  # fmt: skip
 
 _TODAY = (
-    ("unidentified", "R40.2", "Medvetandesänkt, oidentifierad", 3.2,
+    ("unidentified", "R40.0", "Medvetandesänkt, oidentifierad", 3.2,
      """Man i 50-årsåldern, funnen vid busstationen. Inga identitetshandlingar. GCS 11, inga yttre skador. DT \
 hjärna utan blödning. Reservnummer använt. Polis kontaktad för identifiering. Får vätska, observation."""),
     ("infection", "", "Buksmärta", 1.6,

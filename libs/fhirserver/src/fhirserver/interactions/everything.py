@@ -38,7 +38,7 @@ async def everything(engine: Engine, request: Request, id: str) -> Answer:
     base = f"{engine.mount.base}/Patient/{id}/$everything"
     links = [{"relation": "self", "url": base}]
     if more:
-        cursor = engine.seal.close(Position("", rows[-1]["key"]), identity)
+        cursor = engine.seal.close(Position((), rows[-1]["key"]), identity)
         links.append({"relation": "next", "url": f"{base}?_count={count}&_cursor={cursor}"})
     total = None if more or after is not None else len(rows)
     return Answer(200, _bundle(engine, rows, others, total, links))

@@ -39,14 +39,15 @@ select key, rtype, id, ver, upd, lab, body, pat, dt, dte, code, refs, tok
 from res where key > $1 and rtype = any($2::smallint[]) order by key limit $3"""
 _SIDES = {
     "idt": "select key, h from idt where key = any($1::bigint[])",
-    "str": "select key, h, val from str where key = any($1::bigint[])",
+    "str": "select key, h, val, x from str where key = any($1::bigint[])",
     "rng": "select key, h, lo, hi, u, n from rng where key = any($1::bigint[])",
     "alt": "select key, pat, dt, code, also from alt where key = any($1::bigint[])",
+    "txt": "select key, part, words from txt where key = any($1::bigint[])",
 }
 _HOUSE = Caller("fvm", "system", "fvm")
 _MAKERS = (
     "fhirserver.index", "fhircore.extract", "fhircore.codegen", "fhircore.readers", "fhircore.values", "fhircore.moments",
-    "fhircore.phonetic", "fhircore.fold", "fhircore.identifiers",
+    "fhircore.phonetic", "fhircore.fold", "fhircore.identifiers", "fhircore.groups", "fhirserver.terms", "fhirserver.words",
 )  # fmt: skip
 log = structlog.get_logger(__name__)
 
@@ -93,10 +94,10 @@ async def reindex(engine: Engine, request: Request) -> Answer:
 async def when_changed(engine: Engine) -> None:
     """Posts a re-index when this code makes other entries than those that stand; called when the loop begins."""
     made_by = await engine.db.pool.fetchval("select maker from index_state")
-    if made_by == maker():
+    if made_by == maker(full_text=engine.mount.full_text):
         return
     if made_by is None and not await engine.db.pool.fetchval("select exists (select from res)"):
-        await _made(engine.db.pool, maker())
+        await _made(engine.db.pool, maker(full_text=engine.mount.full_text))
         return
     if await _post(engine, _HOUSE, "", []) is not None:
         log.info("what makes index entries has changed: re-indexing")
@@ -107,15 +108,15 @@ async def _post(engine: Engine, caller: Caller, request: str, names: list[str]) 
         await connection.execute("select pg_advisory_xact_lock(7003, 1)")
         if await connection.fetchval("select exists (select from job where kind = 'reindex' and ended is null)"):
             return None
-        asked = Asked([TYPES[name].number for name in names or TYPES], "" if names else maker())
+        asked = Asked([TYPES[name].number for name in names or TYPES], "" if names else maker(full_text=engine.mount.full_text))
         job = await jobs.create(connection, "reindex", caller, request, msgspec.json.encode(asked))
     engine.job_posted.set()
     return job.id
 
 
-def maker() -> str:
-    """What makes the entries, as a hash: the code and the search parameters."""
-    state = hashlib.blake2b(digest_size=16)
+def maker(*, full_text: bool = False) -> str:
+    """What makes the entries, as a hash: the code, the search parameters, and whether words are kept."""
+    state = hashlib.blake2b(b"full text" if full_text else b"", digest_size=16)
     for module in _MAKERS:
         state.update(inspect.getsource(import_module(module)).encode())
     for name in TYPES:
@@ -153,7 +154,7 @@ async def _batch(engine: Engine, run: Run, place: Place, rows: Sequence[Any]) ->
     for _ in range(3):  # a row that is written meanwhile is looked at again: the writer may run older code
         different, bad = await _different(engine, run.pool, rows)
         broken = broken or bad
-        done = await _write(run, different)
+        done = await _write(engine, run, different)
         place.changed += len(done)
         missed = [row.key for row in different if row.key not in done]
         if not missed:
@@ -191,7 +192,8 @@ async def _sides(pool: Pool, keys: list[int]) -> dict[int, dict[str, Counter[tup
     async with pool.acquire() as connection:
         for table, text in _SIDES.items():
             for key, *rest in await connection.fetch(text, keys):
-                found.setdefault(key, {}).setdefault(table, Counter())[tuple(rest)] += 1
+                row = tuple(tuple(value) if isinstance(value, list) else value for value in rest)
+                found.setdefault(key, {}).setdefault(table, Counter())[row] += 1
     return found
 
 
@@ -203,14 +205,16 @@ def _differs(row: Any, made: Entries, sides: dict[str, Counter[tuple[Any, ...]]]
     wanted = {
         "idt": Counter((h,) for h in made.idt), "str": Counter(made.strings), "rng": Counter(made.rng),
         "alt": Counter((pat, made.dt, code, also) for pat, code, also in made.alt),
+        "txt": Counter((part, tuple(words)) for part, words in made.words),
     }  # fmt: skip
     return any(count != sides.get(table, Counter()) for table, count in wanted.items())
 
 
-async def _write(run: Run, rows: list[Row]) -> set[int]:
+async def _write(engine: Engine, run: Run, rows: list[Row]) -> set[int]:
     """The keys whose entries were replaced; those of another version by now are left."""
     if not rows:
         return set()
+    await engine.indexer.terms.settle()
     async with run.pool.acquire() as connection, connection.transaction():
         await run.hold(connection)
         standing = await _versions(connection, [row.key for row in rows])

@@ -6,6 +6,7 @@ It stands in addresses, and the sort value may be a person's name (D15), so it i
 import base64
 import hmac
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,17 +21,24 @@ _NONCE = 12
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last row seen; rows after it in the same order are the next page."""
+    """The last row seen: rows after it in the same order are the next page, those before it (`back`) the previous one."""
 
-    value: Any
+    values: tuple[Any, ...]  # of its sort keys; None where it has none and the order was made outside SQL
     key: int
+    back: bool = False
 
-    def value_for(self, kind: str) -> Any:
-        """The value if it fits a sort key of this kind. Raises Invalid: the cursor belongs to another search."""
-        fits: type | tuple[type, ...] = {"text": str, "bigint": int}.get(kind, (int, float))
-        if not isinstance(self.value, fits):
+    def values_for(self, kinds: Sequence[str]) -> list[Any]:
+        """The values if they fit sort keys of these kinds. Raises Invalid: the cursor belongs to another search."""
+        if len(kinds) != len(self.values):
             raise _foreign()
-        return float(self.value) if kind == "float8" else self.value  # type: ignore[arg-type]  # checked above
+        return [_fitting(value, kind) for value, kind in zip(self.values, kinds, strict=True)]
+
+
+def _fitting(value: Any, kind: str) -> Any:
+    fits: type | tuple[type, ...] = {"text": str, "bigint": int}.get(kind, (int, float))
+    if not isinstance(value, fits):
+        raise _foreign()
+    return float(value) if kind == "float8" else value  # type: ignore[arg-type]  # checked above
 
 
 class Seal:
@@ -41,7 +49,7 @@ class Seal:
 
     def close(self, position: Position, search: str) -> str:
         """`search` is what the cursor belongs to; another search refuses it."""
-        content, nonce = msgspec.msgpack.encode([position.value, position.key]), os.urandom(_NONCE)
+        content, nonce = msgspec.msgpack.encode([position.values, position.key, position.back]), os.urandom(_NONCE)
         sealed = nonce + self._cipher.encrypt(nonce, content, search.encode())
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
@@ -50,10 +58,10 @@ class Seal:
         try:
             data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             content = self._cipher.decrypt(data[:_NONCE], data[_NONCE:], search.encode())
-            value, key = msgspec.msgpack.decode(content)
-        except (ValueError, InvalidTag, msgspec.DecodeError):
+            values, key, back = msgspec.msgpack.decode(content)
+        except (ValueError, TypeError, InvalidTag, msgspec.DecodeError):
             raise _foreign() from None
-        return Position(value, key)
+        return Position(tuple(values), key, back)
 
 
 def _foreign() -> Invalid:

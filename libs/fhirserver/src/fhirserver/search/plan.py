@@ -2,21 +2,25 @@
 
 Two conditions drive: the patient it is about and the main code, which are columns of `res`. What they cannot say (a
 second subject, a second code) stands in `alt`; so a search with one of them is the union of two ordered, limited branches.
+A search over several types is the union of the branches of each.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from fhircore.params import SearchParam
-from fhircore.query import Criterion, Match, Query, ReferenceValue, Sort, TokenValue
+from fhircore.query import Criterion, Match, Query, ReferenceValue, TokenValue
 from fhircore.types import TYPES
 from fhirserver.index import SUBJECT
-from fhirserver.problems import NotSupported
 from fhirserver.search.cursor import Position
-from fhirserver.search.predicates import Ground, predicate, token_hash
+from fhirserver.search.ground import Ground
+from fhirserver.search.order import beyond, by, columns, names, orders
+from fhirserver.search.predicates import predicate
 from fhirserver.search.sql import Values, seen
+from fhirserver.search.tokens import token_hash
 
 COLUMNS = "r.key, r.rtype, r.id, r.ver, r.upd, r.pat, r.lab, r.body, r.tok, r.refs"
-_FAR = 9_000_000_000_000_000_000
+ALSO_COMPARTMENT = "1, 3"  # alt.also: further subjects, and who else it concerns
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,99 +31,127 @@ class Statement:
     values: list[object]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One sort key: a SQL expression that is never null, its type, and the direction."""
-
-    expression: str
-    kind: str
-    descending: bool
-
-
 @dataclass(slots=True)
-class Plan:
-    """A query made ready: its driving conditions apart from the rest."""
+class Part:
+    """What is asked of one type: its driving conditions apart from the rest. `compartment` drives instead of both."""
 
-    ground: Ground
-    query: Query
+    type_name: str
     patients: list[int]
     codes: list[int]
     rest: list[Criterion]
+    compartment: list[int] = field(default_factory=list)
 
-    @property
-    def type_name(self) -> str:
-        return self.query.type
+    def branches(self) -> list[bool]:
+        """Whether each branch goes through `alt`."""
+        return [False, True] if self.patients or self.codes or self.compartment else [False]
 
-    def page(self, limit: int, after: Position | None) -> Statement:
-        """The rows of one page plus one (so that one knows whether there are more), with their sort value as `sv`."""
-        values = Values()
-        order = self._order(values)
-        branches = [self._branch(values, order, limit + 1, after, further=False)]
-        if self.patients or self.codes:
-            branches.append(self._branch(values, order, limit + 1, after, further=True))
-        direction = "desc" if order.descending else "asc"
-        keys = " union ".join(f"({branch})" for branch in branches)
-        text = (
-            f"select {COLUMNS}, f.sv from (select * from ({keys}) u order by sv {direction}, key"
-            f" limit {limit + 1}) f join res r on r.key = f.key order by f.sv {direction}, f.key"
-        )
-        return Statement(text, values.all)
-
-    def count(self) -> Statement:
-        """How many rows there are in all."""
-        values = Values()
-        branches = [self._where(values, further=False)]
-        if self.patients or self.codes:
-            branches.append(self._where(values, further=True))
-        keys = " union ".join(f"select r.key from {branch}" for branch in branches)
-        return Statement(f"select count(*) from ({keys}) found", values.all)
-
-    def _branch(self, values: Values, order: Order, limit: int, after: Position | None, *, further: bool) -> str:
-        where = self._where(values, further=further)
-        if after is not None:
-            value, key = values.add(after.value_for(order.kind), order.kind), values.add(after.key, "bigint")
-            sign = "<" if order.descending else ">"
-            same = f"({order.expression} {sign} {value} or r.key > {key})"
-            where += f" and {order.expression} {sign}= {value} and {same}"
-        direction = "desc" if order.descending else "asc"
-        return f"select r.key, {order.expression} as sv from {where} order by sv {direction}, r.key limit {limit}"
-
-    def _where(self, values: Values, *, further: bool) -> str:
+    def where(self, ground: Ground, values: Values, *, further: bool) -> str:
         """`res r where …`, or the same rows through `alt` where the driving conditions hold for another combination."""
         number = values.add(TYPES[self.type_name].number, "smallint")
         source, parts = "res r", [f"r.rtype = {number}"]
         if further:
-            also = "1" if not self.codes else "2" if not self.patients else "1, 2"
             source = "alt a join res r on r.key = a.key"
-            parts += [f"a.rtype = {number}", f"a.also in ({also})"]
-        parts += self._driving(values, "a" if further else "r", further=further)
-        parts += seen(self.ground.sight, values, "r")
-        parts += [predicate(self.ground, values, "r", self.type_name, criterion) for criterion in self.rest]
+            parts += [f"a.rtype = {number}", f"a.also in ({self._also()})"]
+        parts += self._driving(ground, values, "a" if further else "r", further=further)
+        parts += seen(ground.sight, values, "r")
+        parts += [predicate(ground, values, "r", self.type_name, criterion) for criterion in self.rest]
         return f"{source} where {' and '.join(parts)}"
 
-    def _driving(self, values: Values, alias: str, *, further: bool) -> list[str]:
+    def _also(self) -> str:
+        if self.compartment:
+            return ALSO_COMPARTMENT
+        return "1" if not self.codes else "2" if not self.patients else "1, 2"
+
+    def _driving(self, ground: Ground, values: Values, alias: str, *, further: bool) -> list[str]:
+        if self.compartment:
+            return [_equal(values, f"{alias}.pat", self.compartment)]
         parts = []
         if self.patients:
             parts.append(_equal(values, f"{alias}.pat", self.patients))
             if not further and self.type_name != "Patient":
-                other = values.add([self.ground.keys.token(f"{self.type_name}!subject")], "bigint[]")
+                other = values.add([ground.keys.token(f"{self.type_name}!subject")], "bigint[]")
                 parts.append(f"not coalesce(r.tok @> {other}, false)")
         if self.codes:
             parts.append(_equal(values, f"{alias}.code", self.codes))
         return parts
 
-    def _order(self, values: Values) -> Order:
-        if not self.query.sort:
-            return Order("r.dt", "bigint", descending=True)
-        if len(self.query.sort) > 1:
-            raise NotSupported("Sorting by more than one parameter is not supported yet", at="_sort")
-        return _order_by(self.ground, values, self.type_name, self.query.sort[0])
+
+@dataclass(slots=True)
+class Plan:
+    """A query made ready, one part per type that is searched."""
+
+    ground: Ground
+    query: Query
+    parts: list[Part]
+
+    @property
+    def patients(self) -> list[int]:
+        """The patients that were asked about."""
+        return sorted({patient for part in self.parts for patient in part.patients or part.compartment})
+
+    @property
+    def driven(self) -> bool:
+        """Whether patients or codes drive all of it."""
+        return len(self.parts) == 1 and len(self.parts[0].branches()) > 1
+
+    def page(self, limit: int, after: Position | None) -> Statement:
+        """The rows of one page plus one (so that one knows whether there are more), with their sort values as s0, s1 …"""
+        values = Values()
+        back = after is not None and after.back
+        branches = [
+            self._branch(values, part, limit + 1, after, further=further)
+            for part in self.parts
+            for further in part.branches()
+        ]
+        made = orders(self.ground, Values(), self.parts[0].type_name, self.query.sort)
+        keys = " union ".join(f"({branch})" for branch in branches)
+        shown = "".join(f", f.{name}" for name in names(made))
+        text = (
+            f"select {COLUMNS}{shown} from (select * from ({keys}) u order by {by(made, 'key', back=back)}"
+            f" limit {limit + 1}) f join res r on r.key = f.key order by {by(made, 'f.key', 'f.', back=back)}"
+        )
+        return Statement(text, values.all)
+
+    def some(self, limit: int) -> Statement:
+        """Up to so many rows in no order: what is sorted outside SQL."""
+        values = Values()
+        keys = self._keys(values, limit)
+        return Statement(f"select {COLUMNS} from ({keys}) f join res r on r.key = f.key", values.all)
+
+    def count(self, limit: int | None = None) -> Statement:
+        """How many rows there are in all, or up to a limit."""
+        values = Values()
+        return Statement(f"select count(*) from ({self._keys(values, limit)}) found", values.all)
+
+    def _keys(self, values: Values, limit: int | None) -> str:
+        most = "" if limit is None else f" limit {limit}"
+        branches = [
+            f"(select r.key from {part.where(self.ground, values, further=further)}{most})"
+            for part in self.parts
+            for further in part.branches()
+        ]
+        return f"select key from ({' union '.join(branches)}) k{most}" if len(branches) > 1 else branches[0][1:-1]
+
+    def _branch(self, values: Values, part: Part, limit: int, after: Position | None, *, further: bool) -> str:
+        made = orders(self.ground, values, part.type_name, self.query.sort)
+        where = part.where(self.ground, values, further=further)
+        if after is not None:
+            where += f" and {beyond(values, made, after)}"
+        ordered = by(made, "r.key", back=after is not None and after.back)
+        return f"select r.key, {columns(made)} from {where} order by {ordered} limit {limit}"
 
 
 def plan(ground: Ground, query: Query) -> Plan:
-    """Sorts the criteria into the two that drive and the rest."""
-    made = Plan(ground, query, [], [], [])
-    for criterion in query.criteria:
+    """A search of one type."""
+    return Plan(ground, query, [part(ground, query.type, query.criteria)])
+
+
+def part(ground: Ground, type_name: str, criteria: Sequence[Criterion], compartment: Sequence[int] = ()) -> Part:
+    """Sorts the criteria into the two that drive and the rest; a compartment drives alone."""
+    if compartment:
+        return Part(type_name, [], [], list(criteria), list(compartment))
+    made = Part(type_name, [], [], [])
+    for criterion in criteria:
         match criterion:
             case Match(SearchParam(type="reference", name=name), None, found) if name in SUBJECT and not made.patients:
                 patients = _only_patients(ground, found)
@@ -127,10 +159,10 @@ def plan(ground: Ground, query: Query) -> Plan:
                     made.patients = patients
                     continue
             case Match(SearchParam(type="token", name=name), None, found) if (
-                name == TYPES[query.type].main_code and name != "identifier" and not made.codes and _all_full(found)
+                name == TYPES[type_name].main_code and name != "identifier" and not made.codes and _all_full(found)
             ):
                 made.codes = [
-                    token_hash(f"{query.type}.{name}", ground.keys, v) for v in found if isinstance(v, TokenValue)
+                    token_hash(f"{type_name}.{name}", ground.keys, v) for v in found if isinstance(v, TokenValue)
                 ]
                 continue
         made.rest.append(criterion)
@@ -158,23 +190,3 @@ def _equal(values: Values, column: str, keys: list[int]) -> str:
     if len(set(keys)) == 1:
         return f"{column} = {values.add(keys[0], 'bigint')}"
     return f"{column} = any({values.keys(keys)})"
-
-
-def _order_by(ground: Ground, values: Values, type_name: str, sort: Sort) -> Order:
-    name, kind = sort.param.name, sort.param.type
-    if name == "_id":
-        return Order("r.id", "text", sort.descending)
-    if name == "_lastUpdated":
-        return Order("(extract(epoch from r.upd) * 1000000)::bigint", "bigint", sort.descending)
-    if name == TYPES[type_name].main_date:
-        return Order("r.dt", "bigint", sort.descending)
-    h = values.add(ground.keys.token(f"{type_name}.{name}"), "bigint")
-    if kind == "string":
-        pick, last = ("max", "''") if sort.descending else ("min", "chr(1114111)")
-        chosen = f"(select {pick}(s.val) from str s where s.key = r.key and s.h = {h})"
-        return Order(f"coalesce({chosen}, {last})", "text", sort.descending)
-    if kind in ("date", "number", "quantity"):
-        pick, last = ("max(s.hi)", f"-{_FAR}") if sort.descending else ("min(s.lo)", str(_FAR))
-        chosen = f"(select {pick} from rng s where s.key = r.key and s.h = {h})"
-        return Order(f"coalesce({chosen}, {last}::float8)", "float8", sort.descending)
-    raise NotSupported(f"Sorting by '{name}' ({kind}) is not supported yet", at="_sort")

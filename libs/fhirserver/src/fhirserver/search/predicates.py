@@ -4,70 +4,51 @@ A predicate that cannot be made raises NotSupported and names the parameter: not
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from access import Sight
-from fhircore.identifiers import NotAnIdentifier, canonical, is_known
-from fhircore.params import SearchParam
-from fhircore.query import (
-    Chain,
-    Criterion,
-    DateValue,
-    Has,
-    Id,
-    LastUpdated,
-    Match,
-    NumberValue,
-    QuantityValue,
-    ReferenceValue,
-    StringValue,
-    TokenValue,
-    UriValue,
-)
+from fhircore.params import SearchParam, params_of
+from fhircore.query import AllOf, AnyOf, Chain, Criterion, Has, Id, LastUpdated, Listed, Match, Missing, Not, Words
 from fhircore.types import TYPES
-from fhirserver.index import NO_DATE, SUBJECT, folded, leads_to
-from fhirserver.keys import Keys
+from fhirserver.index import SUBJECT
 from fhirserver.problems import NotSupported
+from fhirserver.search import ranges, tokens
+from fhirserver.search.composites import composite
+from fhirserver.search.ground import Ground, Place, all_of, any_of
 from fhirserver.search.sql import Values, seen
+from fhirserver.words import CONTENT, NARRATIVE, folded_words, hashed
 
-_LAST = "\U0010ffff"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_END = 253_370_764_800_000_000  # µs: year 9999
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What predicates stand on: hashes, who is asking, our own base address, and the keys of a person."""
-
-    keys: Keys
-    sight: Sight
-    base: str
-    person: Callable[[str], list[int]]  # Patient id → every key of that person
+__all__ = ["Ground", "predicate"]
 
 
-def predicate(ground: Ground, values: Values, alias: str, type_name: str, criterion: Criterion) -> str:
+def predicate(ground: Ground, values: Values, alias: str, type_name: str, criterion: Criterion) -> str:  # noqa: C901 (one case per kind)
     """One criterion as SQL on rows of `alias`, which are of this type."""
     match criterion:
         case Id(ids):
             return f"{alias}.key = any({values.keys([ground.keys.of(f'{type_name}/{id}') for id in ids])})"
         case LastUpdated(times):
-            return _any(_updated(values, alias, time) for time in times)
+            return any_of(ranges.updated(values, alias, time) for time in times)
         case Match(param, modifier, found):
             return _match(ground, values, alias, type_name, param, modifier, found)
+        case Missing(param, missing):
+            return tokens.present(_place(ground, values, alias, type_name, param), param, missing=missing)
         case Chain(param, targets):
-            return _any(_chain(ground, values, alias, type_name, param, target, inner) for target, inner in targets)
+            return any_of(_chain(ground, values, alias, type_name, param, target, inner) for target, inner in targets)
         case Has(source, param, inner):
             return _has(ground, values, alias, type_name, source, param, inner)
-    raise NotSupported(
-        f"The modifier :missing of '{criterion.param.name}' is not supported yet", at=criterion.param.name
-    )
+        case Listed(ids):
+            return _listed(ground, values, alias, ids)
+        case Words():
+            return _words(ground, values, alias, criterion)
+        case AllOf(criteria):
+            return all_of(predicate(ground, values, alias, type_name, one) for one in criteria)
+        case AnyOf(criteria):
+            return any_of(predicate(ground, values, alias, type_name, one) for one in criteria)
+        case Not(inner):
+            return f"not coalesce({predicate(ground, values, alias, type_name, inner)}, false)"
 
 
-def _any(parts: Any) -> str:
-    found = list(parts)
-    return found[0] if len(found) == 1 else "(" + " or ".join(found) + ")"
+def _place(ground: Ground, values: Values, alias: str, type_name: str, param: SearchParam) -> Place:
+    return Place(ground, values, alias, type_name, param, f"{type_name}.{param.name}")
 
 
 def _match(
@@ -75,235 +56,45 @@ def _match(
     found: Sequence[Any],
 ) -> str:  # fmt: skip
     if param.name.startswith("combo-"):  # indexed as its two parts
-        parts = [_renamed(param, name) for name in (param.name[6:], "component-" + param.name[6:])]
-        return _any(_match(ground, values, alias, type_name, part, modifier, found) for part in parts)
-    at = f"{type_name}.{param.name}"
+        known = params_of(type_name)
+        parts = [
+            _match(ground, values, alias, type_name, known[name], modifier, found)
+            for name in (param.name[6:], "component-" + param.name[6:])
+        ]
+        return all_of(parts) if modifier == "not" else any_of(parts)
+    place = _place(ground, values, alias, type_name, param)
+    if param.type == "composite":
+        return composite(place, found, predicate)
     handler = _HANDLERS.get((param.type, modifier))
     if handler is None:
         what = f"The modifier :{modifier} of" if modifier else "Searching by"
-        raise NotSupported(f"{what} '{param.name}' is not supported yet", at=param.name)
-    return handler(_Place(ground, values, alias, type_name, param, at), found)
+        raise NotSupported(f"{what} '{param.name}' is not supported here", at=param.name)
+    return handler(place, found)
 
 
-def _renamed(param: SearchParam, name: str) -> SearchParam:
-    return SearchParam(name, param.type, param.expression, param.target, (), param.url, param.paths, param.code_system)
+def _listed(ground: Ground, values: Values, alias: str, ids: Sequence[str]) -> str:
+    """An item of one of these Lists, of those that may be seen."""
+    lists = values.keys([ground.keys.of(f"List/{id}") for id in ids])
+    item = values.add(ground.keys.token("List.item>"), "bigint")
+    number = values.add(TYPES["List"].number, "smallint")
+    inside = "l" + alias
+    where = " and ".join(
+        [f"{inside}.key = any({lists})", f"{inside}.rtype = {number}", *seen(ground.sight, values, inside)]
+    )
+    items = f"select target from res {inside}, unnest({inside}.refs) target"
+    return f"{alias}.key = any(array({items} where {where} and {inside}.tok @> array[target # {item}]))"
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    ground: Ground
-    values: Values
-    alias: str
-    type_name: str
-    param: SearchParam
-    at: str
-
-    def tokens(self, hashes: list[int]) -> str:
-        return f"{self.alias}.tok && {self.values.keys(hashes)}"
-
-    def inside(self, table: str, condition: str, *, among: bool = False) -> str:
-        """`among`: one of several ways that are OR'ed. There an array, looked up once, keeps the indexes of the others."""
-        keys = f"select key from {table} where {condition}"
-        return f"{self.alias}.key = any(array({keys}))" if among else f"{self.alias}.key in ({keys})"
-
-
-def token_hash(place_at: str, keys: Keys, value: TokenValue) -> int:
-    """The index hash of a token value: `system|code`, `|code` or `code` in any system."""
-    if value.code is None:
-        raise NotSupported(f"A search for a whole code system ({place_at}=system|) is not supported yet", at=place_at)
-    if value.system is None:
-        return keys.token(f"{place_at}|{value.code}")
-    return keys.token(f"{place_at}|{value.system}|{value.code}")
-
-
-def _token(place: _Place, found: Sequence[TokenValue]) -> str:
-    hashes = [token_hash(place.at, place.ground.keys, value) for value in found]
-    if place.param.name == "identifier":
-        hashes += [h for value in found for h in _canonical(place, value)]
-        return place.inside("idt", f"h = any({place.values.keys(hashes)})")
-    if place.param.name != TYPES[place.type_name].main_code:
-        return place.tokens(hashes)
-    full = [h for h, value in zip(hashes, found, strict=True) if value.system is not None]
-    alone = [h for h, value in zip(hashes, found, strict=True) if value.system is None]
-    parts = [place.tokens(alone)] if alone else []
-    if full:
-        codes, number = place.values.keys(full), place.values.add(TYPES[place.type_name].number, "smallint")
-        further = place.inside("alt", f"rtype = {number} and code = any({codes}) and also = 2", among=True)
-        parts.append(f"({place.alias}.code = any({codes}) or {further})")
-    return _any(parts)
-
-
-def _canonical(place: _Place, value: TokenValue) -> list[int]:
-    """The value under the canonical name of its system, when it is one we know (FHR-05)."""
-    if value.system is None or value.code is None or not is_known(value.system):
-        return []
-    try:
-        known = canonical(value.system, value.code)
-    except NotAnIdentifier:
-        return []
-    return [place.ground.keys.token(f"{place.at}|{known.system}|{known.value}")]
-
-
-def _token_not(place: _Place, found: Sequence[TokenValue]) -> str:
-    return f"not coalesce({_token(place, found)}, false)"
-
-
-def _reference_identifier(place: _Place, found: Sequence[TokenValue]) -> str:
-    return place.tokens([token_hash(place.at + ":identifier", place.ground.keys, value) for value in found])
-
-
-def _reference(place: _Place, found: Sequence[ReferenceValue]) -> str:
-    patients: list[int] = []
-    hashes: list[int] = []
-    keys = place.ground.keys
-    for value in found:
-        local = value.id is not None and (value.url is None or value.url.startswith(place.ground.base + "/"))
-        if not local:
-            hashes.append(keys.of(f"{place.at}|{value.url}"))
-            continue
-        for target in value.types:
-            if target == "Patient" and place.param.name in SUBJECT:
-                patients += place.ground.person(cast("str", value.id))
-            elif target == "Patient":
-                hashes += [leads_to(keys, place.at, key) for key in place.ground.person(cast("str", value.id))]
-            else:
-                hashes.append(leads_to(keys, place.at, keys.of(f"{target}/{value.id}")))
-    parts = [place.tokens(hashes)] if hashes else []
-    if patients:
-        parts.append(about(place.ground, place.values, place.alias, place.type_name, patients))
-    return _any(parts)
-
-
-def about(ground: Ground, values: Values, alias: str, type_name: str, patients: list[int]) -> str:
-    """Rows whose subject is one of these patients; for rows with several subjects see `alt`."""
-    own, number = values.keys(patients), values.add(TYPES[type_name].number, "smallint")
-    other = values.add([ground.keys.token(f"{type_name}!subject")], "bigint[]")
-    first = f"({alias}.pat = any({own}) and not coalesce({alias}.tok @> {other}, false))"
-    further = f"select key from alt where rtype = {number} and pat = any({own}) and also = 1"
-    return f"({first} or {alias}.key = any(array({further})))"
-
-
-def _string(place: _Place, found: Sequence[StringValue]) -> str:
-    h = place.values.add(place.ground.keys.token(place.at), "bigint")
-    parts = []
-    for value in found:
-        text = folded(value.text)
-        low, high = place.values.add(text, "text"), place.values.add(text + _LAST, "text")
-        parts.append(f"(val ~>=~ {low} and val ~<~ {high})")
-    return place.inside("str", f"h = {h} and {_any(parts)}")
-
-
-def _string_contains(place: _Place, found: Sequence[StringValue]) -> str:
-    h = place.values.add(place.ground.keys.token(place.at), "bigint")
-    parts = [f"strpos(val, {place.values.add(folded(value.text), 'text')}) > 0" for value in found]
-    return place.inside("str", f"h = {h} and {_any(parts)}")
-
-
-def _uri(place: _Place, found: Sequence[UriValue]) -> str:
-    return place.tokens([place.ground.keys.token(f"{place.at}|{value.uri}") for value in found])
-
-
-def _date(place: _Place, found: Sequence[DateValue]) -> str:
-    if place.param.name == TYPES[place.type_name].main_date:
-        a, values = place.alias, place.values
-        return _any(_times(values, f"{a}.dt", f"{a}.dte", value, "bigint") for value in found)
-    h = place.values.add(place.ground.keys.token(place.at), "bigint")
-    parts = [_times(place.values, "lo", "hi", value, "float8") for value in found]
-    return place.inside("rng", f"h = {h} and {_any(parts)}")
-
-
-def _times(values: Values, low: str, high: str, value: DateValue, kind: str) -> str:
-    """A resource's time [low, high) against a search time [lo, hi), by prefix (search.html#prefix)."""
-    lo, hi = values.later(value.lo, kind), values.later(value.hi, kind)
-    exists = f"{low} > {NO_DATE}"
-    match value.prefix:
-        case "eq":
-            return f"({low} >= {lo} and {low} < {hi} and {high} <= {hi})"
-        case "ne":
-            return f"({exists} and not ({low} >= {lo} and {high} <= {hi}))"
-        case "gt":
-            return f"{high} > {hi}"
-        case "lt":
-            return f"({exists} and {low} < {lo})"
-        case "ge":
-            return f"({low} >= {lo} or {high} > {hi})"
-        case "le":
-            return f"({exists} and ({low} < {lo} or ({low} >= {lo} and {high} <= {hi})))"
-        case "sa":
-            return f"{low} >= {hi}"
-        case "eb":
-            return f"({exists} and {high} <= {lo})"
-    wide = int(
-        abs((datetime.now(UTC) - _EPOCH) / timedelta(microseconds=1) - value.lo) * 0.1
-    )  # ap: 10 % of its distance
-    around, until = values.add(value.lo - wide, kind), values.add(value.hi + wide, kind)
-    return f"({exists} and {low} < {until} and {high} > {around})"
-
-
-def _instant(micros: int) -> datetime:
-    """Nothing was updated before 1970 or will be in year 9999, so what is further away is as good as that."""
-    return _EPOCH + timedelta(microseconds=min(max(micros, 0), _END))
-
-
-def _updated(values: Values, alias: str, value: DateValue) -> str:
-    lo, hi = (values.later(_instant(micros), "timestamptz") for micros in (value.lo, value.hi))
-    upd = f"{alias}.upd"
-    match value.prefix:
-        case "eq":
-            return f"({upd} >= {lo} and {upd} < {hi})"
-        case "ne":
-            return f"({upd} < {lo} or {upd} >= {hi})"
-        case "gt" | "sa":
-            return f"{upd} >= {hi}"
-        case "lt" | "eb":
-            return f"{upd} < {lo}"
-        case "ge":
-            return f"{upd} >= {lo}"
-        case "le":
-            return f"{upd} < {hi}"
-    raise NotSupported("The prefix 'ap' of _lastUpdated is not supported", at="_lastUpdated")
-
-
-def _number(place: _Place, found: Sequence[NumberValue]) -> str:
-    h = place.values.add(place.ground.keys.token(place.at), "bigint")
-    return place.inside("rng", f"h = {h} and {_any(_span(place.values, value) for value in found)}")
-
-
-def _quantity(place: _Place, found: Sequence[QuantityValue]) -> str:
-    h = place.values.add(place.ground.keys.token(place.at), "bigint")
-    parts = []
-    for value in found:
-        part = _span(place.values, value)
-        if value.code is not None:
-            of = f"unit|{value.code}" if value.system is None else f"unit|{value.system}|{value.code}"
-            column = "n" if value.system is None else "u"
-            part = f"({part} and {column} = {place.values.add(place.ground.keys.token(of), 'bigint')})"
-        parts.append(part)
-    return place.inside("rng", f"h = {h} and {_any(parts)}")
-
-
-def _span(values: Values, value: NumberValue | QuantityValue) -> str:
-    """A stored range [lo, hi] against a number with its implicit precision, by prefix."""
-    at = values.later(value.value, "float8")
-    match value.prefix:
-        case "gt":
-            return f"hi > {at}"
-        case "lt":
-            return f"lo < {at}"
-        case "ge":
-            return f"hi >= {at}"
-        case "le":
-            return f"lo <= {at}"
-        case "sa":
-            return f"lo > {at}"
-        case "eb":
-            return f"hi < {at}"
-    wide = abs(value.value) * 0.1 if value.prefix == "ap" else 0.0
-    lo, hi = values.add(value.lo - wide, "float8"), values.add(value.hi + wide, "float8")
-    if value.prefix == "ap":
-        return f"(lo < {hi} and hi >= {lo})"
-    inside = f"(lo >= {lo} and hi < {hi})"
-    return f"not {inside}" if value.prefix == "ne" else inside
+def _words(ground: Ground, values: Values, alias: str, asked: Words) -> str:
+    """Resources with all words of one of the ways."""
+    name = "_content" if asked.whole else "_text"
+    if not ground.full_text:
+        text = f"{name} is not supported here: the words of resources are not kept (setting FVM_FULL_TEXT)"
+        raise NotSupported(text, at=name)
+    part = values.add(CONTENT if asked.whole else NARRATIVE, "smallint")
+    ways = [hashed([word for text in way for word in folded_words(text)], ground.keys.token) for way in asked.ways]
+    found = any_of(f"words @> {values.keys(list(way))}" for way in ways)
+    return f"{alias}.key in (select key from txt where part = {part} and {found})"
 
 
 def _chain(
@@ -351,15 +142,23 @@ def _has(
     return f"{alias}.key in (select target from res {inside}, unnest({inside}.refs) target where {where} and {leads})"
 
 
-_HANDLERS: dict[tuple[str, str | None], Callable[[_Place, Sequence[Any]], str]] = {
-    ("token", None): _token,
-    ("token", "not"): _token_not,
-    ("reference", None): _reference,
-    ("reference", "identifier"): _reference_identifier,
-    ("string", None): _string,
-    ("string", "contains"): _string_contains,
-    ("uri", None): _uri,
-    ("date", None): _date,
-    ("number", None): _number,
-    ("quantity", None): _quantity,
+_HANDLERS: dict[tuple[str, str | None], Callable[[Place, Sequence[Any]], str]] = {
+    ("token", None): tokens.token,
+    ("token", "not"): tokens.token_not,
+    ("token", "text"): tokens.token_text,
+    ("token", "of-type"): tokens.of_type,
+    ("reference", None): tokens.reference,
+    ("reference", "identifier"): tokens.reference_identifier,
+    ("string", None): ranges.string,
+    ("string", "contains"): ranges.string_contains,
+    ("string", "exact"): ranges.string_exact,
+    ("string", "equals"): ranges.string_equals,
+    ("string", "ends"): ranges.string_ends,
+    ("uri", None): ranges.uri,
+    ("uri", "above"): ranges.uri_above,
+    ("uri", "below"): ranges.uri_below,
+    ("date", None): ranges.date,
+    ("number", None): ranges.number,
+    ("quantity", None): ranges.quantity,
+    ("special", None): ranges.near,
 }

@@ -1,0 +1,58 @@
+"""What predicates stand on: hashes, who is asking, our own address; and one parameter's place in a statement."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from access import Sight
+from fhircore.params import SearchParam
+from fhirserver.keys import Keys
+from fhirserver.search.sql import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What predicates stand on: hashes, who is asking, our own base address, and the keys of a person."""
+
+    keys: Keys
+    sight: Sight
+    base: str
+    person: Callable[[str], list[int]]  # Patient id → every key of that person
+    full_text: bool = False  # whether words are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One parameter of the rows of `alias`, which are of this type; `at` is `Type.parameter`."""
+
+    ground: Ground
+    values: Values
+    alias: str
+    type_name: str
+    param: SearchParam
+    at: str
+
+    def hash(self, more: str = "") -> str:
+        """A placeholder for the hash that the side tables have for this parameter."""
+        return self.values.add(self.ground.keys.token(self.at + more), "bigint")
+
+    def tokens(self, hashes: list[int]) -> str:
+        return f"{self.alias}.tok && {self.values.keys(hashes)}"
+
+    def terms(self, more: str, condition: str) -> str:
+        """Rows with a term under `at` + more whose text `val` meets the condition. The terms are looked up once."""
+        return f"{self.alias}.tok && array(select h from term where at = {self.hash(more)} and {condition})"
+
+    def inside(self, table: str, condition: str, *, among: bool = False) -> str:
+        """`among`: one of several ways that are OR'ed. There an array, looked up once, keeps the indexes of the others."""
+        keys = f"select key from {table} where {condition}"
+        return f"{self.alias}.key = any(array({keys}))" if among else f"{self.alias}.key in ({keys})"
+
+
+def any_of(parts: Iterable[str]) -> str:
+    found = list(parts)
+    return found[0] if len(found) == 1 else "(" + " or ".join(found) + ")"
+
+
+def all_of(parts: Iterable[str]) -> str:
+    found = list(parts)
+    return found[0] if len(found) == 1 else "(" + " and ".join(found) + ")"

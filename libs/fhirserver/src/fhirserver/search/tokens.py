@@ -1,0 +1,137 @@
+"""Tokens and references as SQL: hashes in arrays, however many are asked for at once (http://hl7.org/fhir/R4/search.html#token)."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from fhircore.identifiers import NotAnIdentifier, canonical, is_known
+from fhircore.params import SearchParam, params_of
+from fhircore.query import ReferenceValue, StringValue, TokenValue, TypedIdentifier
+from fhircore.types import TYPES
+from fhirserver.index import SUBJECT, folded, leads_to
+from fhirserver.keys import Keys
+from fhirserver.search.ground import Ground, Place, all_of, any_of
+from fhirserver.search.sql import Values
+
+
+def token_hash(place_at: str, keys: Keys, value: TokenValue) -> int:
+    """The index hash of a token value: `system|code`, `|code`, `system|` or `code` in any system."""
+    if value.system is None:
+        return keys.token(f"{place_at}|{value.code}")
+    return keys.token(f"{place_at}|{value.system}|{value.code or ''}")
+
+
+def token(place: Place, found: Sequence[TokenValue]) -> str:
+    """Any of these codes."""
+    if any(value.code is None and value.system is None for value in found):
+        return present(place, place.param)  # any code of the one system that this parameter has
+    whole = [value for value in found if value.code is None]
+    single = [value for value in found if value.code is not None]
+    parts = [place.tokens([token_hash(place.at, place.ground.keys, value) for value in whole])] if whole else []
+    if single:
+        parts.append(_codes(place, single, [token_hash(place.at, place.ground.keys, value) for value in single]))
+    return any_of(parts)
+
+
+def _codes(place: Place, found: Sequence[TokenValue], hashes: list[int]) -> str:
+    if place.param.name == "identifier":
+        hashes = hashes + [h for value in found for h in _canonical(place, value)]
+        return place.inside("idt", f"h = any({place.values.keys(hashes)})")
+    if place.param.name != TYPES[place.type_name].main_code:
+        return place.tokens(hashes)
+    full = [h for h, value in zip(hashes, found, strict=True) if value.system is not None]
+    alone = [h for h, value in zip(hashes, found, strict=True) if value.system is None]
+    parts = [place.tokens(alone)] if alone else []
+    if full:
+        codes, number = place.values.keys(full), place.values.add(TYPES[place.type_name].number, "smallint")
+        further = place.inside("alt", f"rtype = {number} and code = any({codes}) and also = 2", among=True)
+        parts.append(f"({place.alias}.code = any({codes}) or {further})")
+    return any_of(parts)
+
+
+def _canonical(place: Place, value: TokenValue) -> list[int]:
+    """The value under the canonical name of its system, when it is one we know (FHR-05)."""
+    if value.system is None or value.code is None or not is_known(value.system):
+        return []
+    try:
+        known = canonical(value.system, value.code)
+    except NotAnIdentifier:
+        return []
+    return [place.ground.keys.token(f"{place.at}|{known.system}|{known.value}")]
+
+
+def token_not(place: Place, found: Sequence[TokenValue]) -> str:
+    """None of these codes; what has no code at all has none of them."""
+    return f"not coalesce({token(place, found)}, false)"
+
+
+def token_text(place: Place, found: Sequence[StringValue]) -> str:
+    """What the code is called begins with this, or has a word that does."""
+    parts = []
+    for value in found:
+        text = place.values.add(" " + folded(value.text), "text")
+        parts.append(f"strpos(' ' || val, {text}) > 0")
+    return place.terms(":text", any_of(parts))
+
+
+def present(place: Place, param: SearchParam, *, missing: bool = False) -> str:
+    """Rows that have a value of this parameter, or have none: known by the shape of the resource (see terms.py)."""
+    has = f"({_has(place, param)})"
+    shape = place.values.add(place.ground.keys.token(f"{place.type_name}!shape"), "bigint")
+    asked = f"not {has}" if missing else has
+    return f"{place.alias}.tok && array(select h from term where at = {shape} and {asked})"
+
+
+def _has(place: Place, param: SearchParam) -> str:
+    """Whether a shape `val` names the parameter; a composite of the whole resource is there when its components are."""
+    known = params_of(place.type_name)
+    whole = param.type == "composite" and not any(path.steps for path in param.paths)
+    if param.type == "composite" and param.name.startswith("combo-"):
+        parts = (known[param.name[6:]], known["component-" + param.name[6:]])
+        return any_of(_has(place, part) for part in parts)
+    if whole:
+        return all_of(_has(place, known[part.name]) for part in param.components)
+    return f"strpos(val, {place.values.add(f' {param.name} ', 'text')}) > 0"
+
+
+def of_type(place: Place, found: Sequence[TypedIdentifier]) -> str:
+    """An identifier of this type with this value."""
+    at, keys = place.at + ":of-type", place.ground.keys
+    hashes = [keys.token(f"{at}|{value.system}|{value.code}|{value.value}") for value in found]
+    return place.inside("idt", f"h = any({place.values.keys(hashes)})")
+
+
+def reference_identifier(place: Place, found: Sequence[TokenValue]) -> str:
+    """A reference that names its target by identifier."""
+    return place.tokens([token_hash(place.at + ":identifier", place.ground.keys, value) for value in found])
+
+
+def reference(place: Place, found: Sequence[ReferenceValue]) -> str:
+    """A reference to any of these."""
+    patients: list[int] = []
+    hashes: list[int] = []
+    keys = place.ground.keys
+    for value in found:
+        local = value.id is not None and (value.url is None or value.url.startswith(place.ground.base + "/"))
+        if not local:
+            hashes.append(keys.of(f"{place.at}|{value.url}"))
+            continue
+        for target in value.types:
+            if target == "Patient" and place.param.name in SUBJECT:
+                patients += place.ground.person(cast("str", value.id))
+            elif target == "Patient":
+                hashes += [leads_to(keys, place.at, key) for key in place.ground.person(cast("str", value.id))]
+            else:
+                hashes.append(leads_to(keys, place.at, keys.of(f"{target}/{value.id}")))
+    parts = [place.tokens(hashes)] if hashes else []
+    if patients:
+        parts.append(about(place.ground, place.values, place.alias, place.type_name, patients))
+    return any_of(parts)
+
+
+def about(ground: Ground, values: Values, alias: str, type_name: str, patients: list[int]) -> str:
+    """Rows whose subject is one of these patients; for rows with several subjects see `alt`."""
+    own, number = values.keys(patients), values.add(TYPES[type_name].number, "smallint")
+    other = values.add([ground.keys.token(f"{type_name}!subject")], "bigint[]")
+    first = f"({alias}.pat = any({own}) and not coalesce({alias}.tok @> {other}, false))"
+    further = f"select key from alt where rtype = {number} and pat = any({own}) and also = 1"
+    return f"({first} or {alias}.key = any(array({further})))"

@@ -23,7 +23,7 @@ if getattr(sys.modules.get("gateway"), "__file__", None) is None:
     sys.modules.pop("gateway", None)
 
 from gateway.envoy import command
-from gateway.render import render
+from gateway.render import write
 from gateway.settings import GatewaySettings
 
 ISSUER = "http://region.test"
@@ -208,7 +208,7 @@ def start(services: Services, issuer: Issuer, tmp_path_factory: pytest.TempPathF
             **{"public_url": ISSUER, "gateway_port": free_port(), "gateway_log": str(log), **urls, **changes}
         )
         config = folder / "envoy.yaml"
-        config.write_text(render(settings))
+        write(settings, config)
         process = await asyncio.create_subprocess_exec(
             *command(settings, config), "--file-flush-interval-msec", "200", stderr=asyncio.subprocess.DEVNULL
         )

@@ -3,24 +3,23 @@
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from gateway.envoy import InvalidConfiguration, validate
-from gateway.render import render
+from gateway.render import render, write
 from gateway.settings import GatewaySettings
+from kit.settings import WrongSettings, read
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when written (and accepted by Envoy), 2 when something is wrong."""
     try:
-        text = render(GatewaySettings())
+        settings = read(GatewaySettings)
         if not arguments:
-            sys.stdout.write(text)
+            sys.stdout.write(render(settings))
             return 0
         target = Path(arguments[0])
-        target.write_text(text, "utf-8")
+        write(settings, target)
         validate(target)
-    except (ValidationError, InvalidConfiguration, OSError) as problem:
+    except (WrongSettings, ValueError, InvalidConfiguration, OSError) as problem:
         sys.stderr.write(f"gateway: {problem}\n")
         return 2
     return 0

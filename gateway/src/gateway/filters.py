@@ -77,7 +77,11 @@ def _provider(settings: GatewaySettings, door: str) -> Json:
         "header_in_metadata": "jwt_header",
         "jwt_cache_config": {"jwt_cache_size": 10_000, "jwt_max_token_size": 8192},
         "remote_jwks": {
-            "http_uri": {"uri": f"{settings.application_url}/auth/jwks", "cluster": "application", "timeout": "2s"},
+            "http_uri": {
+                "uri": f"{settings.addresses('application')[0]}/auth/jwks",
+                "cluster": "application",
+                "timeout": "2s",
+            },
             "cache_duration": "60s",
             "async_fetch": {"fast_listener": True, "failed_refetch_duration": "1s"},
         },

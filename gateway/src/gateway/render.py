@@ -1,10 +1,11 @@
 """Envoy's whole configuration, put together in one place from settings and the routes."""
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from gateway import routes
+from gateway import routes, tls
 from gateway.filters import http_filters
 from gateway.replies import local_reply_config
 from gateway.settings import GatewaySettings
@@ -19,24 +20,40 @@ HEADERS_LIMIT = 16 * 1024
 RUNTIME: Json = {"re2": {"max_program_size": {"error_level": 40_000, "warn_level": 40_000}}}
 
 
-def render(settings: GatewaySettings) -> str:
+def write(settings: GatewaySettings, target: Path) -> None:
+    """The configuration as `target`, and beside it what tells Envoy where its certificate is, where it has one."""
+    if settings.gateway_certificate is not None:
+        beside(target).write_text(_yaml(tls.secrets(settings)), "utf-8")
+    target.write_text(render(settings, target), "utf-8")
+
+
+def render(settings: GatewaySettings, target: Path = Path("envoy.yaml")) -> str:
     """The configuration as YAML, ready for `envoy -c`; ValidationError where the routes contradict themselves."""
-    return yaml.safe_dump(configuration(settings, routes.load()), sort_keys=False, width=120, default_flow_style=False)
+    return _yaml(configuration(settings, routes.load(), target))
 
 
-def configuration(settings: GatewaySettings, table: routes.Table) -> Json:
-    """The bootstrap as plain data."""
+def beside(target: Path) -> Path:
+    """The file of certificates that belongs to a configuration."""
+    return target.absolute().with_name(f"{target.stem}-certificates.yaml")
+
+
+def _yaml(found: Json) -> str:
+    return yaml.safe_dump(found, sort_keys=False, width=120, default_flow_style=False)
+
+
+def configuration(settings: GatewaySettings, table: routes.Table, target: Path = Path("envoy.yaml")) -> Json:
+    """The bootstrap as plain data; `target` is where it will lie."""
     admin = {"admin": {"address": _socket("127.0.0.1", settings.gateway_admin_port)}}
     return {
         "node": {"id": "gateway", "cluster": "gateway"},
         **(admin if settings.gateway_admin_port else {}),
         "layered_runtime": {"layers": [{"name": "ours", "static_layer": RUNTIME}]},
         "overload_manager": _overload(settings),
-        "static_resources": {"listeners": [_listener(settings, table)], "clusters": clusters(settings)},
+        "static_resources": {"listeners": [_listener(settings, table, target)], "clusters": clusters(settings)},
     }
 
 
-def _listener(settings: GatewaySettings, table: routes.Table) -> Json:
+def _listener(settings: GatewaySettings, table: routes.Table, target: Path) -> Json:
     manager = {"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager(settings, table)}
     return {
         "name": "front",
@@ -44,7 +61,7 @@ def _listener(settings: GatewaySettings, table: routes.Table) -> Json:
         # Shared ports let a second gateway start unnoticed on a taken port; one worker does not need them.
         "enable_reuse_port": settings.gateway_concurrency > 1,
         "per_connection_buffer_limit_bytes": BUFFER,
-        "filter_chains": [{"filters": [manager]}],
+        "filter_chains": [{"filters": [manager], **tls.downstream(settings, beside(target))}],
     }
 
 

@@ -1,16 +1,21 @@
 """What the operator decides about the gateway; read from the environment (prefix FVM_), never at import."""
 
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kit.settings import FromEnvironment
+
+SERVICES = ("vis_url", "information_url", "exchange_url", "application_url")
 
 
-class GatewaySettings(BaseSettings):
-    """Addresses, limits and times. Sizes in bytes, times in seconds, rates per second and client."""
+class GatewaySettings(FromEnvironment):
+    """Addresses, limits and times. Sizes in bytes, times in seconds, rates per second and client.
 
-    model_config = SettingsConfigDict(env_prefix="FVM_", frozen=True, extra="ignore")
+    A service that runs more than once has several addresses, comma separated, or one name with several.
+    """
 
     public_url: str = "http://localhost:8080"
     vis_url: str = "http://127.0.0.1:8101"
@@ -20,6 +25,9 @@ class GatewaySettings(BaseSettings):
 
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8080, ge=1, le=65535)
+    gateway_certificate: Path | None = Field(default=None, description="PEM; renewed without a restart")
+    gateway_key: Path | None = None
+    services_ca: Path | None = Field(default=None, description="who signs the services' certificates (https addresses)")
     gateway_admin_port: int = Field(default=0, ge=0, le=65535, description="loopback only; 0 = no admin interface")
     gateway_concurrency: int = Field(default=1, ge=1, description="worker threads of Envoy")
     gateway_memory_mb: int = Field(default=512, ge=64, description="above 95 % of it new requests get 503")
@@ -36,20 +44,37 @@ class GatewaySettings(BaseSettings):
     )
     session_cookie: str = Field(default="fvm_session", pattern=r"^[A-Za-z0-9_-]+$")
 
-    @field_validator("public_url", "vis_url", "information_url", "exchange_url", "application_url")
+    @field_validator("public_url")
     @classmethod
     def _is_a_base_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError("must be scheme://host[:port] with nothing after it")
-        return value.rstrip("/")
+        return _base(value)
+
+    @field_validator(*SERVICES)
+    @classmethod
+    def _are_base_urls(cls, value: str) -> str:
+        found = [_base(one.strip()) for one in value.split(",")]
+        if len({urlsplit(one).scheme for one in found}) > 1:
+            raise ValueError("all addresses of one service begin with the same scheme")
+        return ",".join(found)
 
     @model_validator(mode="after")
-    def _services_are_reached_in_the_clear(self) -> Self:
-        for field in ("vis_url", "information_url", "exchange_url", "application_url"):
-            if urlsplit(getattr(self, field)).scheme != "http":
-                raise ValueError(f"{field}: services are reached over http inside the region's own network")
+    def _certificates_are_whole(self) -> Self:
+        if (self.gateway_certificate is None) != (self.gateway_key is None):
+            raise ValueError("FVM_GATEWAY_CERTIFICATE and FVM_GATEWAY_KEY are set together")
+        if self.gateway_certificate is not None and self.gateway_key is not None:
+            if self.gateway_certificate.parent != self.gateway_key.parent:
+                raise ValueError("FVM_GATEWAY_CERTIFICATE and FVM_GATEWAY_KEY lie in one folder, which is watched")
+            if not self.public_url.startswith("https://"):
+                raise ValueError("FVM_PUBLIC_URL begins with https:// where the gateway has a certificate")
+        for field in SERVICES:
+            if getattr(self, field).startswith("https") and self.services_ca is None:
+                raise ValueError(f"FVM_{field.upper()} is https, so FVM_SERVICES_CA says who signs its certificate")
         return self
+
+    def addresses(self, service: str) -> list[str]:
+        """The base URLs of a service, one for each that runs."""
+        found: str = getattr(self, f"{service}_url")
+        return found.split(",")
 
     @property
     def issuer(self) -> str:
@@ -67,3 +92,10 @@ class GatewaySettings(BaseSettings):
     def audience(self, door: str) -> str:
         """The `aud` a token needs at this door."""
         return self.public_url + {"vis": "/vis/fhir", "information": "/fhir", "exchange": "/exchange"}[door]
+
+
+def _base(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("must be scheme://host[:port] with nothing after it")
+    return value.rstrip("/")

@@ -1,8 +1,8 @@
-"""The services behind the gateway as Envoy's clusters: kept HTTP/1.1 connections, bounded queues."""
+"""The services behind the gateway as Envoy's clusters: kept HTTP/1.1 connections, bounded queues, one endpoint a copy."""
 
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gateway.routes import Upstream
 from gateway.settings import GatewaySettings
@@ -11,21 +11,39 @@ Json = dict[str, Any]
 
 BUFFER = 256 * 1024
 
+# A copy that is told to stop says so here first, and gets no more requests (kit.process). Where none is ready, all are tried.
+READY: Json = {
+    "health_checks": [
+        {
+            "timeout": "3s",
+            "interval": "1s",
+            "no_traffic_interval": "1s",
+            "unhealthy_threshold": 2,
+            "healthy_threshold": 1,
+            "http_health_check": {"path": "/health/ready"},
+        }
+    ],
+    "common_lb_config": {"ignore_new_hosts_until_first_hc": True},
+    "dns_refresh_rate": "2s",
+}
+
 
 def clusters(settings: GatewaySettings) -> list[Json]:
     """One cluster per service."""
-    return [_cluster(upstream.value, getattr(settings, f"{upstream}_url"), settings) for upstream in Upstream]
+    return [_cluster(upstream.value, settings) for upstream in Upstream]
 
 
-def _cluster(name: str, url: str, settings: GatewaySettings) -> Json:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    address = {"socket_address": {"address": host, "port_value": parts.port or 80}}
-    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+def _cluster(name: str, settings: GatewaySettings) -> Json:
+    urls = [urlsplit(url) for url in settings.addresses(name)]
+    fixed = all(_is_address(url.hostname or "") for url in urls)
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": _address(url)}} for url in urls]}]
     options = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {
         "name": name,
-        "type": "STATIC" if _is_address(host) else "STRICT_DNS",
+        "type": "STATIC" if fixed else "STRICT_DNS",
+        # One fixed address is always used; of several, and of a name that may have several, those that are ready.
+        **({} if fixed and len(urls) == 1 else READY),
+        **(_tls(settings, urls[0].hostname or "") if urls[0].scheme == "https" else {}),
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": "2s",
         "per_connection_buffer_limit_bytes": BUFFER,
@@ -43,6 +61,26 @@ def _cluster(name: str, url: str, settings: GatewaySettings) -> Json:
             }
         },
     }
+
+
+def _address(url: SplitResult) -> Json:
+    port = url.port or (443 if url.scheme == "https" else 80)
+    return {"socket_address": {"address": url.hostname or "", "port_value": port}}
+
+
+def _tls(settings: GatewaySettings, host: str) -> Json:
+    """Only a certificate of the region's own authority that names this service."""
+    kind = "IP_ADDRESS" if _is_address(host) else "DNS"
+    trusted = {
+        "trusted_ca": {"filename": str(settings.services_ca)},
+        "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": host}}],
+    }
+    context = {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "common_tls_context": {"validation_context": trusted},
+        **({} if _is_address(host) else {"sni": host}),
+    }
+    return {"transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context}}
 
 
 def _is_address(host: str) -> bool:

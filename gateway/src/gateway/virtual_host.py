@@ -43,6 +43,18 @@ CORS_POLICY: Json = {
 }
 
 
+# A second try goes to another copy of the service, where there is one.
+_PREVIOUS = "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+RETRY: Json = {
+    "retry_on": "connect-failure,reset-before-request",
+    "num_retries": 2,
+    "retry_host_predicate": [
+        {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {"@type": _PREVIOUS}}
+    ],
+    "host_selection_retry_max_attempts": 3,
+}
+
+
 def route_config(settings: GatewaySettings, table: Table) -> Json:
     """Envoy's route configuration. The narrower level adds its headers first: a given trace stands above a made one."""
     return {
@@ -116,7 +128,7 @@ def _forward(settings: GatewaySettings, route: Route, headers: list[Json]) -> Js
             "timeout": "0s" if route.stream else f"{settings.request_timeout}s",
             **({"idle_timeout": "0s"} if route.stream else {}),
             # Both happen before the request has left: nothing is ever done twice.
-            "retry_policy": {"retry_on": "connect-failure,reset-before-request", "num_retries": 2},
+            "retry_policy": RETRY,
         },
         "typed_per_filter_config": filters,
         # Whose share a request takes from: the token's `sub`, or the address where nobody is known yet (filters.py).

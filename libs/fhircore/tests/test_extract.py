@@ -7,8 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TOKEN, URI, extractor, main_code, main_date
+from fhircore.extract import (
+    DATE,
+    NUMBER,
+    QUANTITY,
+    REFERENCE,
+    STRING,
+    TEXT,
+    TOKEN,
+    TYPED,
+    URI,
+    extractor,
+    main_code,
+    main_date,
+)
 from fhircore.fold import fold
+from fhircore.groups import grouped
 from fhircore.moments import moment
 from fhircore.outcome import InvalidFHIR
 from fhircore.phonetic import phonetic
@@ -33,7 +47,26 @@ def test_codings_are_tokens_and_one_code_serves_every_parameter_that_reads_it():
     resource = observation(
         code={"coding": [{"system": "s", "code": "a"}, {"code": "b"}, {"display": "c"}], "text": "d"}
     )
-    assert read(resource, "code") == read(resource, "combo-code") == [(TOKEN, "s", "a"), (TOKEN, None, "b")]
+    assert read(resource, "combo-code") == [(TOKEN, "s", "a"), (TOKEN, None, "b")]
+    assert read(resource, "code") == [(TEXT, "d"), (TOKEN, "s", "a"), (TOKEN, None, "b"), (TEXT, "c")]
+
+
+def test_identifiers_are_read_by_their_type_too():
+    of = {"coding": [{"system": "t", "code": "MR", "display": "Number"}], "text": "Journal"}
+    found = read({"resourceType": "Patient", "identifier": [{"value": "1", "type": of}, {"type": of}]}, "identifier")
+    assert [entry for entry in found if entry[0] == TYPED] == [(TYPED, "t|MR", "1")]
+    assert {entry[1] for entry in found if entry[0] == TEXT} == {"Number", "Journal"}
+
+
+def test_groups_hold_what_stands_together():
+    part = {"code": {"coding": [{"system": "s", "code": "a"}]}, "valueQuantity": {"value": 5, "code": "g"}}
+    found = dict(grouped("Observation")(observation(component=[part, {"code": {"text": "only"}}])))
+    codes, values = found["component-code-value-quantity"]
+    assert codes == [(TOKEN, "component-code", "s", "a")]
+    assert values == [(QUANTITY, "component-value-quantity", None, "g", 5.0, 5.0)]
+    assert grouped("Observation")(observation(code=part["code"])) == []
+    assert grouped("Patient") is None
+    assert grouped("Location")({"position": {"latitude": 59.5, "longitude": 18}}) == [("near", ((59.5, 18.0),))]
 
 
 def test_codes_booleans_identifiers_and_contact_points_are_tokens():

@@ -9,14 +9,18 @@ from fhircore.outcome import InvalidFHIR
 from fhircore.params import SearchParam, params_of
 from fhircore.phonetic import phonetic
 from fhircore.query import (
+    AllOf,
+    AnyOf,
     Chain,
     DateValue,
     Has,
     Id,
     Include,
     LastUpdated,
+    Listed,
     Match,
     Missing,
+    Not,
     NumberValue,
     QuantityValue,
     Query,
@@ -25,6 +29,7 @@ from fhircore.query import (
     TokenValue,
     TypedIdentifier,
     UriValue,
+    Words,
     parse,
 )
 from fhircore.types import TYPES
@@ -223,8 +228,8 @@ def test_a_search_over_several_types_knows_what_they_share():
 
 
 def test_lenient_drops_what_is_unknown_and_tells():
-    query = parse("Patient", [("foo", "1"), ("name", "Eva"), ("_text", "x"), ("foo", "2")], lenient=True)
-    assert query.ignored == ("foo", "_text")
+    query = parse("Patient", [("foo", "1"), ("name", "Eva"), ("_query", "x"), ("foo", "2")], lenient=True)
+    assert query.ignored == ("foo", "_query")
     assert len(query.criteria) == 1
 
 
@@ -237,9 +242,8 @@ def test_lenient_does_not_drop_a_wrong_modifier(name: str):
 @pytest.mark.parametrize(
     ("type_name", "name"),
     [
-        *(("Patient", name) for name in ("foo", "_text", "_content", "_query", "_list", "_filter", "_contained")),
-        *(("Observation", name) for name in ("code-value-quantity", "value", "subject.foo", "focus.foo.bar")),
-        ("Location", "near"),
+        *(("Patient", name) for name in ("foo", "_query", "_contained")),
+        *(("Observation", name) for name in ("value", "subject.foo", "focus.foo.bar")),
         ("Bundle", "_text"),
     ],
 )
@@ -248,11 +252,88 @@ def test_what_is_not_offered_is_refused_by_name(type_name: str, name: str):
     assert (issue.code, issue.at) == ("not-supported", name)
 
 
-def test_every_composite_parameter_is_refused_by_name():
+def test_every_composite_parameter_takes_one_value_for_each_component():
     for name in TYPES:
         for param in params_of(name).values():
-            if param.type == "composite":
-                assert refused(name, param.name, "a$b").at == param.name
+            if param.type != "composite":
+                continue
+            values = {"quantity": "5", "number": "5", "date": "2024", "reference": "Patient/1"}
+            text = "$".join(values.get(part.type, "x") for part in param.components)
+            (criterion,) = parse(name, [(param.name, text)]).criteria
+            assert len(criterion.values[0].parts) == len(param.components)
+            for wrong in (text + "$1", text.partition("$")[0], "$" + text):
+                assert refused(name, param.name, wrong).at == param.name
+
+
+def test_a_place_has_a_distance_in_metres():
+    def metres(text: str) -> float:
+        (criterion,) = parse("Location", [("near", text)]).criteria
+        return criterion.values[0].metres
+
+    assert metres("59.3|18.1|2.5|km") == metres("59.3|18.1|2.5") == metres("59.3|18.1|2500|m") == 2500
+    assert metres("59.3|18.1") == 10_000
+    for wrong in ("59.3", "91|0|1|km", "0|181|1|km", "1|2|-1|km", "1|2|3|parsec", "a|b", "1|2|3|km|x", "|2|3"):
+        assert refused("Location", "near", wrong).at == "near"
+
+
+def test_a_list_is_named_by_its_id_and_words_are_sets_of_words():
+    assert parse("Patient", [("_list", "1,List/2")]).criteria == (Listed(("1", "2")),)
+    assert parse("Patient", [("_content", "Hjärta svikt OR lunga")]).criteria == (
+        Words(True, (("hjärta", "svikt"), ("lunga",))),
+    )
+    for name, text in (("_list", "$current-problems"), ("_list", "a b"), ("_text", "!"), ("_list", " ")):
+        assert refused("Patient", name, text).at == name
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("gender eq male", "gender=male"), ("gender ne male", "not(gender=male)"), ("name eq x", "name:equals=x"),
+        ("name co x", "name:contains=x"), ("name ew x", "name:ends=x"), ('name sw "a,b c"', "name=a,b c"),
+        ("gender eq male and (name eq a or name eq b)", "(gender=male and (name:equals=a or name:equals=b))"),
+        ("name sw a or name sw b and gender eq c", "(name=a or (name=b and gender=c))"),
+        ("not (gender pr true)", "not(gender:missing=False)"), ("gender pr false", "gender:missing=True"),
+        ("_id eq 7", "_id=7"), ("_id ne 7", "not(_id=7)"), ("general-practitioner:Organization.name eq x", "chain(name:equals=x)"),
+        ("gender sb x", "gender:below=x"), ("gender in urn:x", "gender:in=urn:x"), ("gender ni urn:x", "gender:not-in=urn:x"),
+    ],
+)  # fmt: skip
+def test_a_filter_becomes_criteria(text: str, meaning: str):
+    def said(criterion) -> str:
+        match criterion:
+            case AllOf(parts) | AnyOf(parts):
+                return f"({(' and ' if isinstance(criterion, AllOf) else ' or ').join(map(said, parts))})"
+            case Not(inner):
+                return f"not({said(inner)})"
+            case Missing(param, missing):
+                return f"{param.name}:missing={missing}"
+            case Chain(_, ((_, inner),)):
+                return f"chain({said(inner)})"
+            case Id(ids):
+                return f"_id={ids[0]}"
+            case Match(param, modifier, (value,)):
+                shown = getattr(value, "text", None) or getattr(value, "code", None) or getattr(value, "uri", None)
+                return f"{param.name}{':' + modifier if modifier else ''}={shown}"
+        raise AssertionError(criterion)
+
+    (criterion,) = parse("Patient", [("_filter", text)]).criteria
+    assert said(criterion) == meaning
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name", "name co", "co x", "(name co x", "name co x)", "name co x or", "not name co x", 'name co "x', "name xx y",
+     "name gt x", "birthdate co 2020", "nonsense eq 1", "name eq x birthdate", "gender[x eq y] eq z", "()", "name eq (",
+     "gender eq a|b|c", "_lastUpdated co x", "(" * 40 + "name eq x" + ")" * 40, " or ".join(["name eq x"] * 300)],
+)  # fmt: skip
+def test_a_filter_that_is_not_understood_is_refused(text: str):
+    with pytest.raises(InvalidFHIR):
+        parse("Patient", [("_filter", text)])
+
+
+@pytest.mark.parametrize("text", ["birthdate po 2020", "birthdate sa 2020", "birthdate ne 2020", "_lastUpdated ge 2020"])
+def test_a_filter_compares_times(text: str):
+    (criterion,) = parse("Patient", [("_filter", text)]).criteria
+    assert criterion.values[0].prefix == text.split()[1]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ SEAL = Seal(b"secret")
 def test_what_is_closed_can_be_opened(value: int | float | str, key: int) -> None:
     if isinstance(value, str):
         value = value.encode("utf-8", "ignore").decode()
-    assert SEAL.open(SEAL.close(Position(value, key), "a"), "a") == Position(value, key)
+    for back in (False, True):
+        position = Position((value, None), key, back)
+        assert SEAL.open(SEAL.close(position, "a"), "a") == position
 
 
 @given(st.text(max_size=60))
@@ -26,7 +28,7 @@ def test_what_is_made_up_is_refused(text: str) -> None:
 
 
 def test_another_search_another_secret_and_any_change_are_refused() -> None:
-    cursor = SEAL.close(Position(1, 2), "a")
+    cursor = SEAL.close(Position((1,), 2), "a")
     for seal, text, search in (
         (SEAL, cursor, "b"),
         (Seal(b"other"), cursor, "a"),
@@ -43,8 +45,14 @@ def test_another_search_another_secret_and_any_change_are_refused() -> None:
 )
 def test_a_value_of_another_kind_is_refused(value: object, kind: str) -> None:
     with pytest.raises(Invalid):
-        Position(value, 1).value_for(kind)
+        Position((value,), 1).values_for([kind])
 
 
 def test_a_whole_number_is_a_float_where_one_is_asked_for() -> None:
-    assert Position(1, 1).value_for("float8") == 1.0
+    assert Position((1, "a"), 1).values_for(["float8", "text"]) == [1.0, "a"]
+
+
+@pytest.mark.parametrize("kinds", [[], ["bigint"], ["bigint", "bigint", "bigint"]])
+def test_another_number_of_values_is_refused(kinds: list[str]) -> None:
+    with pytest.raises(Invalid):
+        Position((1, 2), 1).values_for(kinds)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography import x509
 
 from kit.db import Database
 from kit.process import Down, supervise
+from kit.testing_tls import Authority
 
 
 def a_free_port() -> int:
@@ -88,6 +91,57 @@ async def test_a_service_starts_serves_and_stops_in_order(db: Database) -> None:
     assert answer.json() == 2  # a request that is under way is answered before the process ends
     assert code == 0
     assert await notes(db) == ["started", "looped", "stopped"]
+
+
+async def test_a_service_that_drains_is_unready_but_answers_until_its_time_is_up(db: Database) -> None:
+    async with sample(db, "serve", FVM_DRAIN_SECONDS="2") as service:
+        await service.up()
+        stopped = asyncio.create_task(service.stop())
+        await asyncio.sleep(0.5)
+        unready, answer = await service.ready(), await service.client.get("/notes")
+        code, _ = await stopped
+
+    assert (unready.status_code, unready.json()["checks"]) == (503, {"stopping": "fail"})
+    assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+    assert code == 0
+
+
+async def test_a_service_serves_over_tls_and_renews_its_certificate(db: Database, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("service", ["127.0.0.1"])
+    files = {"FVM_CERTIFICATE": str(pair.certificate), "FVM_KEY": str(pair.key)}
+    context = ssl.create_default_context(cafile=authority.ca)
+
+    async def shown(port: int) -> int:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return x509.load_der_x509_certificate(der).serial_number
+
+    async with sample(db, "serve", **files) as service:
+        port = service.client.base_url.port
+        async with httpx2.AsyncClient(base_url=f"https://127.0.0.1:{port}", verify=context) as client:
+            service.client = client
+            await service.up()
+            assert (await client.get("/notes")).status_code == 200
+            assert await shown(port) == pair.serial
+            renewed = authority.issue("service", ["127.0.0.1"])
+            async with asyncio.timeout(15):
+                while await shown(port) != renewed.serial:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+            environment = {**os.environ, **files, "FVM_PORT": str(port)}
+            check = await asyncio.create_subprocess_exec(sys.executable, "-m", "kit.alive", "ready", env=environment)
+            assert await check.wait() == 0
+
+
+async def test_a_service_with_wrong_settings_says_so_in_a_sentence(db: Database) -> None:
+    async with sample(db, "all", FVM_KAFKA_SECURITY="SASL_SSL") as service:
+        out, _ = await asyncio.wait_for(service.process.communicate(), 30)
+
+    assert (service.process.returncode, out.decode()) == (
+        1,
+        "FVM_KAFKA_SECURITY asks for FVM_KAFKA_USER and FVM_KAFKA_PASSWORD.\n",
+    )
 
 
 async def test_a_crashed_loop_is_started_again_and_ready_is_red(db: Database) -> None:

@@ -158,3 +158,18 @@ async def test_an_id_that_vis_gave_stays_valid_when_the_region_knew_the_person_a
     assert {one["id"] for one in await found(bench, "/Observation?patient=k2")} == {"m1", "m2"}
     assert {one["id"] for one in await found(bench, "/Observation?patient=k1")} == {"m1", "m2"}
     assert (await bench.get("/Patient/k2")).json()["link"][0]["other"]["reference"] == "Patient/k1"
+
+
+async def test_who_is_protected_in_one_source_is_protected_in_the_region(
+    region: Region, bench: httpx2.AsyncClient
+) -> None:  # PRT-01, PRT-08
+    number = "189602029812"
+    label = {"system": "http://hl7.se/fhir/ig/base/CodeSystem/SecurityLabel", "code": "sekretessmarkering"}
+    protected = a_patient("l1", (PERSONNUMMER, number), meta={"versionId": "3", "security": [label]})
+    await region.hears("exchange.record.v1", told("lab", put(a_patient("l2", (PERSONNUMMER, number)))))
+    await region.hears("vis.record.v1", told("fvm/vis", put(protected)))
+
+    for known_as in ("l1", "l2"):
+        patient = (await bench.get(f"/Patient/{known_as}")).json()
+        assert patient["meta"]["security"] == [label], known_as
+        assert patient["meta"]["versionId"] != "3" or known_as == "l2"

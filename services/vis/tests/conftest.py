@@ -31,7 +31,7 @@ def issuer() -> TestIssuer:
 @pytest.fixture(scope="module")
 async def engine(postgres_url: str) -> AsyncIterator[Engine]:
     async with fresh_database(postgres_url, "vis") as url:
-        settings = Settings(database_url=url, mode="demo")
+        settings = Settings(database_url=url, mode="demo", full_text=True)
         db = Database(url)
         await db.start()
         engine = Engine(db, record.mount(settings), lambda: None)

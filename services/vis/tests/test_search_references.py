@@ -180,7 +180,12 @@ async def test_includes_bring_what_is_referred_to_and_what_refers(ward: Any, ben
 
 @pytest.mark.parametrize(
     "search",
-    ["_include:iterate=Observation:subject", "_include=Observation:nonsense", "_revinclude=*", "_include=Nonsense:x"],
+    [
+        "_include:other=Observation:subject",
+        "_include=Observation:nonsense",
+        "_revinclude=Nonsense:*",
+        "_include=Nonsense:x",
+    ],
 )
 async def test_an_include_that_is_not_done_is_refused_by_name(
     bench: httpx2.AsyncClient, ward: Any, search: str

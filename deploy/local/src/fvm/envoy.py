@@ -8,7 +8,7 @@ from fvm.services import addresses
 from fvm.settings import Settings
 from fvm.trouble import Trouble
 from gateway import envoy
-from gateway.render import render
+from gateway.render import write
 from gateway.settings import GatewaySettings
 
 
@@ -20,7 +20,7 @@ def prepare(settings: Settings, ports: Mapping[str, int], folder: Path) -> Part:
         chosen = _settings(settings, ports)
     except ValueError as wrong:  # pydantic's list of what is wrong, by name
         raise Trouble(f"The gateway's settings are wrong: {wrong}", 2) from wrong
-    configuration.write_text(render(chosen))
+    write(chosen, configuration)
     return Part("envoy", tuple(envoy.command(chosen, configuration)), patience=5.0)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from fhircore.params import SearchParam
 from fhircore.path import Path, Step
-from fhircore.readers import DATE, KIND_OF, READERS, REFERENCE, STRING, TEXT, TOKEN, TYPED, URI
+from fhircore.readers import DATE, KIND_OF, READERS, REFERENCE, STRING, TEXT, TOKEN, URI
 
 
 @dataclass(slots=True)
@@ -153,9 +153,7 @@ class _Writer:
         self.line(depth, f"{of} = {item}.get('type')")
         self.line(depth, f"if {of} is not None: out += identifier_type({item}, {of}, {params!r})")
 
-    def display(
-        self, item: str, depth: int, readings: list[tuple[SearchParam, Path]], text: str | None = None
-    ) -> None:
+    def display(self, item: str, depth: int, readings: list[tuple[SearchParam, Path]], text: str | None = None) -> None:
         """The display of a coding, unless it says the same as the concept's text."""
         found = self.name("t")
         self.line(depth, f"{found} = {item}.get('display')")

@@ -92,7 +92,9 @@ def parse(type_name: str, pairs: Sequence[tuple[str, str]], *, lenient: bool = F
     return builder.query()
 
 
-def criteria_of(type_name: str, pairs: Sequence[tuple[str, str]], left_out: Container[str] = ()) -> tuple[Criterion, ...]:
+def criteria_of(
+    type_name: str, pairs: Sequence[tuple[str, str]], left_out: Container[str] = ()
+) -> tuple[Criterion, ...]:
     """What these pairs ask of one type, without control parameters, `_type` and the names `left_out`.
 
     A search over several types is read once for each, since a parameter leads elsewhere in each. Raises InvalidFHIR.

@@ -108,4 +108,9 @@ def _target(name: str, target: str | None, allowed: tuple[str, ...]) -> str | No
     return target
 
 
-_READ: dict[str, Callable[[str, str], object]] = {"_count": _count, "_elements": _elements, "_pretty": boolean, "_explain": boolean}
+_READ: dict[str, Callable[[str, str], object]] = {
+    "_count": _count,
+    "_elements": _elements,
+    "_pretty": boolean,
+    "_explain": boolean,
+}

@@ -19,9 +19,9 @@ from fhircore.query_tree import (
     Listed,
     Match,
     Missing,
+    Not,
     NumberValue,
     QuantityValue,
-    Not,
     Value,
     Words,
 )
@@ -107,7 +107,9 @@ def _whole(type_name: str, known: Mapping[str, SearchParam], name: str, text: st
         return Words(name == "_content", _ways(name, text))
     ids = tuple(text.split(","))
     if any(id.startswith("$") for id in ids):
-        raise InvalidFHIR("functional lists ($current-…) are not kept here; name a List by its id", name, "not-supported")
+        raise InvalidFHIR(
+            "functional lists ($current-…) are not kept here; name a List by its id", name, "not-supported"
+        )
     if not all(ID.fullmatch(id.removeprefix("List/")) for id in ids):
         raise invalid(name, "must be ids of Lists")
     return Listed(tuple(id.removeprefix("List/") for id in ids))
@@ -193,7 +195,9 @@ def _tested(asked: _Asked, param: SearchParam, modifier: str | None) -> Criterio
     if narrowed is None:
         raise asked.wrong_modifier(str(modifier))
     if param.type in ("date", "number", "quantity") and operator in (*_COMPARED, "po"):
-        values = values_of(param, None, asked.name, ("eq" if operator == "po" else operator) + _escaped(asked.text, "|"))
+        values = values_of(
+            param, None, asked.name, ("eq" if operator == "po" else operator) + _escaped(asked.text, "|")
+        )
         return Match(param, None, tuple(_overlapping(value) for value in values) if operator == "po" else values)
     how = _OPERATORS.get((param.type, "eq" if negated else operator))
     if how is None:

@@ -61,7 +61,8 @@ def expression(text: str) -> Expression:
 
 
 def _tokens(text: str) -> list[str]:
-    found, at, text = [], 0, text.rstrip()
+    found: list[str] = []
+    at, text = 0, text.rstrip()
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:

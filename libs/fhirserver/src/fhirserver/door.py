@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,16 +15,18 @@ from fhirserver.engine import Engine
 from fhirserver.intake import ID, refuse_patients
 from fhirserver.interactions.batch import batch
 from fhirserver.interactions.capabilities import capabilities, statement
+from fhirserver.interactions.compartment import search_compartment
 from fhirserver.interactions.create import create
 from fhirserver.interactions.delete import delete
 from fhirserver.interactions.everything import everything
 from fhirserver.interactions.history import history
 from fhirserver.interactions.read import read
-from fhirserver.interactions.search import search
+from fhirserver.interactions.search import search, search_everywhere
 from fhirserver.interactions.transaction import incoming, transaction
 from fhirserver.interactions.update import update
 from fhirserver.interactions.vread import vread
-from fhirserver.messages import JSON, Answer, Request, json_only, no_parameters, outcome
+from fhirserver.messages import Answer, Request, json_only, no_parameters, outcome
+from fhirserver.negotiating import PLAIN, form_of, read_body, written
 from fhirserver.openapi import joined
 from fhirserver.operations.delivering import Stream, send_stream
 from fhirserver.operations.dispatching import is_operation, operate
@@ -71,19 +72,21 @@ class FhirDoor:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        route, answer = "unmatched", None
+        route, answer, form, headers = "unmatched", None, PLAIN, dict(scope["headers"])
         try:
-            route, answer = await self._answer(scope, receive, path[len(self._prefix) :])
+            form = form_of(headers, scope["query_string"].decode("latin-1"))
+            route, answer = await self._answer(scope, headers, receive, path[len(self._prefix) :])
+            if form is not PLAIN:
+                answer = await written(answer, form)
         except Exception as error:
             problem = as_problem(error)
             if problem.kind.status >= 500:
                 log.error("fhir request failed", method=scope["method"], exc_info=error)
-            answer = outcome(problem)
+            answer = await written(outcome(problem), form)
         observe(scope["method"], f"{self._path}/{route}", answer.status, began)
         await _send(send, answer, head=scope["method"] == "HEAD")
 
-    async def _answer(self, scope: Any, receive: Any, below: str) -> tuple[str, Answer]:
-        headers = dict(scope["headers"])
+    async def _answer(self, scope: Any, headers: dict[bytes, bytes], receive: Any, below: str) -> tuple[str, Answer]:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         parts = tuple(below.strip("/").split("/")) if below.strip("/") else ()
         if parts == ("metadata",):
@@ -91,23 +94,29 @@ class FhirDoor:
         caller = await self._verifier.caller(bearer((headers.get(b"authorization") or b"").decode("latin-1")))
         query = scope["query_string"].decode("latin-1")
         request = Request(method, parts, query, headers, b"", caller, self._engine.sight(caller))
-        body = partial(_body, receive, headers, self._engine.mount.body_limit)
+
+        async def body() -> bytes:
+            return await read_body(request, await _body(receive, headers, self._engine.mount.body_limit))
+
         if is_operation(parts):
             return await operate(self._engine, request, receive, body)
         request.body = await body() if method in ("POST", "PUT", "PATCH") else b""
         try:
-            return await self._dispatch(request)
+            route, answer = await self._dispatch(request)
         except InvalidFHIR as error:
             raise Invalid.of(error) from None
+        if b"_format=" in request.body and parts[-1:] == ("_search",):  # a search by POST may say it in its form
+            answer = await written(answer, form_of(headers, request.body.decode("latin-1")))
+        return route, answer
 
     async def _dispatch(self, request: Request) -> tuple[str, Answer]:
         engine, parts, method = self._engine, request.path, request.method
         if method in ("POST", "PUT"):
             json_only(request)
-        if not parts:
+        if not parts or parts == ("_search",):
             return await self._at_base(request)
         type_name = parts[0]
-        if request.query and len(parts) > 1 and parts[-1] not in ("_search", "_history", "$everything"):
+        if request.query and not _takes_parameters(parts):
             no_parameters(request)
         if type_name not in TYPES:
             raise NotFound(f"'{unquote(type_name)[:60]}' is not a resource type of FHIR R4", at="resourceType")
@@ -144,11 +153,19 @@ class FhirDoor:
             case ("GET", id, "$everything") if type_name == "Patient":
                 self._allow(request, "Patient", "r")
                 return "Patient/{id}/$everything", await everything(engine, request, _id(id))
+            case ("GET", id, kind) | ("POST", id, kind, "_search") if _in_patient(request.path):
+                if kind != "*":
+                    self._allow(request, kind, "s")
+                return "Patient/{id}/{type}?", await search_compartment(engine, request, _id(id), kind)
         raise NotAllowed(f"{request.method} is not an interaction of this address", at="method")
 
     async def _at_base(self, request: Request) -> tuple[str, Answer]:
+        if request.method == "GET" or request.path:
+            if request.method not in ("GET", "POST"):
+                raise NotAllowed("At the base address everything is searched by GET, or by POST _search")
+            return "?", await search_everywhere(self._engine, request)
         if request.method != "POST":
-            raise NotAllowed("At the base address a Bundle is posted; system-wide search is not supported yet")
+            raise NotAllowed("At the base address a Bundle is posted, or everything is searched by GET")
         bundle = incoming(request.body)
         if bundle.type == "batch":
             return "batch", await batch(self._engine, request, bundle)
@@ -164,6 +181,15 @@ class FhirDoor:
                 raise NotAllowed(text, headers=(Header("Allow", "GET"),))
         if not allows(request.caller.scopes, type_name, action):
             raise Forbidden(f"The token's scopes do not allow this for {type_name}", at="scope")
+
+
+def _takes_parameters(path: tuple[str, ...]) -> bool:
+    return len(path) == 1 or path[-1] in ("_search", "_history", "$everything") or _in_patient(path)
+
+
+def _in_patient(path: tuple[str, ...]) -> bool:
+    """Whether this is a search in a patient's compartment: Patient/x/Observation, Patient/x/*."""
+    return path[0] == "Patient" and len(path) > 2 and not path[2].startswith(("_", "$"))
 
 
 def _id(text: str) -> str:
@@ -203,6 +229,6 @@ async def _send(send: Any, answer: Answer, *, head: bool) -> None:
         return
     headers = [(b"content-length", b"%d" % len(answer.body)), *answer.headers]
     if answer.body:
-        headers.append((b"content-type", JSON))
+        headers.append((b"content-type", answer.content_type))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -88,7 +88,9 @@ class Indexer:
         kind = TYPES[type_name]
         code_param, date_param, compartment = kind.main_code, kind.main_date, frozenset(kind.patient) | SUBJECT
         not_subject = token(f"{type_name}!subject")
-        doubled = frozenset(name for name in params_of(type_name) if name.startswith("combo-"))  # searched as their parts
+        doubled = frozenset(
+            name for name in params_of(type_name) if name.startswith("combo-")
+        )  # searched as their parts
         prefix = {name: f"{type_name}.{name}" for name in params_of(type_name)}
         memo: dict[tuple[Any, ...], tuple[int, ...]] = {}  # value → its tokens: codes recur in almost every resource
         shapes: dict[frozenset[str], int] = {}
@@ -191,7 +193,6 @@ class Indexer:
             return found
 
         return build
-
 
     def _term(self, at: str, val: str) -> int:
         """The token of a term, which a search finds by looking into the text."""

@@ -15,16 +15,18 @@ from kit.caller import Caller
 from kit.problems import Problem
 
 JSON = b"application/fhir+json;charset=utf-8"
+Headers = Mapping[bytes, bytes]  # lower-case names
+_FORM = frozenset(("_format", "_pretty"))  # how an answer is written: seen to at the edge (negotiating.py)
 
 
 @dataclass(slots=True)
 class Request:
-    """One interaction as asked for. `headers` have lower-case names; `parameters` are decoded pairs in order."""
+    """One interaction as asked for. `parameters` are decoded pairs in order, without _format and _pretty."""
 
     method: str
     path: tuple[str, ...]  # below the base: ("Observation", "1")
     query: str
-    headers: Mapping[bytes, bytes]
+    headers: Headers
     body: bytes
     caller: Caller
     sight: Sight
@@ -35,9 +37,10 @@ class Request:
             if "%00" in self.query or "\0" in self.query:  # no text that is stored holds it, and PostgreSQL refuses it
                 raise ValueError
             query = self.query.strip("&")  # many clients leave one behind
-            return parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+            pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
         except (ValueError, UnicodeDecodeError):
             raise Invalid("The query string is not name=value pairs in UTF-8", at="query") from None
+        return [pair for pair in pairs if pair[0] not in _FORM]
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -67,6 +70,7 @@ class Answer:
     status: int
     body: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    content_type: bytes = JSON
 
 
 def version_of(etag: str) -> int:
@@ -105,15 +109,14 @@ def refused(error: InvalidFHIR) -> Answer:
 
 
 def no_parameters(request: Request) -> None:
-    """Refuses by name what a read would otherwise leave out without a word (_summary, _elements, XML …)."""
-    for name, value in request.parameters:
-        if name != "_pretty" and not (name == "_format" and "json" in value):
-            raise NotSupported(f"The parameter '{name[:60]}' is not supported here", at=name[:60])
+    """Refuses by name what a read would otherwise leave out without a word (_summary, _elements …)."""
+    for name, _ in request.parameters:
+        raise NotSupported(f"The parameter '{name[:60]}' is not supported here", at=name[:60])
 
 
 def json_only(request: Request) -> None:
-    """Raises unless the request speaks JSON both ways (XML comes with the engine's next issue)."""
+    """Raises unless the body is a resource or a form; XML has become JSON before (negotiating.py)."""
     kind = (request.header(b"content-type") or "application/fhir+json").split(";")[0].strip().lower()
     form = kind == "application/x-www-form-urlencoded" and request.path[-1:] == ("_search",)
     if request.body and kind not in ("application/fhir+json", "application/json") and not form:
-        raise WrongMedia(f"The body must be application/fhir+json, not {kind[:60]}", at="Content-Type")
+        raise WrongMedia(f"The body must be application/fhir+json or application/fhir+xml, not {kind[:60]}", at="Content-Type")

@@ -136,6 +136,14 @@ class WrongMedia(Problem):
     title = "This content type is not read here"
 
 
+class NotAcceptable(Problem):
+    """The answer is wanted in a form that this server does not write."""
+
+    kind = Kind.NOT_ACCEPTABLE
+    code = "fhir/not-acceptable"
+    title = "The answer cannot be given in that form"
+
+
 class TooLarge(Problem):
     """The body is larger than the limit."""
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 import asyncpg
 import structlog
@@ -37,6 +38,13 @@ class Found:
     body: bytes
 
 
+class Absent(Enum):
+    """Why a read has nothing to show: the caller is told the same in both cases."""
+
+    MISSING = "missing"  # nothing current stands under this id (it may have been deleted)
+    WITHHELD = "withheld"  # it is there, and not for this caller
+
+
 @dataclass(slots=True, eq=False)
 class _Wish:
     key: int
@@ -45,7 +53,7 @@ class _Wish:
     caller: Caller
     sight: Sight
     trace: str | None
-    answer: "asyncio.Future[Found | None]"
+    answer: "asyncio.Future[Found | Absent]"
 
 
 class Reader:
@@ -58,8 +66,8 @@ class Reader:
         self._waiting: deque[_Wish] = deque()
         self._flying = 0
 
-    async def read(self, key: int, rtype: int, id: str, caller: Caller, sight: Sight) -> Found | None:
-        """The resource if it is there and may be seen, else None; either way the log row is committed.
+    async def read(self, key: int, rtype: int, id: str, caller: Caller, sight: Sight) -> Found | Absent:
+        """The resource if it is there and may be seen, else why not; either way the log row is committed.
 
         Raises Unavailable when the database or the log cannot be reached.
         """
@@ -88,15 +96,15 @@ class Reader:
     async def _answer(self, connection: Connection, wishes: list[_Wish]) -> None:
         rows = await connection.fetch(_SELECT, [wish.key for wish in wishes])
         by_key = {row[0]: row for row in rows}
-        answers: list[Found | None] = []
+        answers: list[Found | Absent] = []
         entries: list[Entry] = []
         for wish in wishes:
             row = by_key.get(wish.key)
             if row is None or row[1] != wish.rtype or row[2] != wish.id:
-                answers.append(None)
+                answers.append(Absent.MISSING)
                 continue
             seen = wish.sight.sees(row[6], row[5])
-            answers.append(Found(*row) if seen else None)
+            answers.append(Found(*row) if seen else Absent.WITHHELD)
             if row[5]:  # about a patient
                 about = ((row[5], row[1], row[6]),)
                 entries.append(Entry(wish.caller, "read", about, int(seen), int(not seen), wish.trace))

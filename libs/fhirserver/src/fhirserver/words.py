@@ -13,7 +13,9 @@ _TAG = re.compile(r"<[^>]*>")
 _MOST = 5_000  # distinct words of one resource
 _LONGEST = 64
 # Elements whose text is no word of anybody's: addresses, codes of the format, bytes.
-_SKIPPED = frozenset({"resourceType", "id", "meta", "reference", "system", "url", "data", "contentType", "fullUrl", "div"})
+_SKIPPED = frozenset(
+    {"resourceType", "id", "meta", "reference", "system", "url", "data", "contentType", "fullUrl", "div"}
+)
 
 
 def words_of(resource: Mapping[str, Any], token: Callable[[str], int]) -> list[tuple[int, list[int]]]:

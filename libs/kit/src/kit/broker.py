@@ -1,6 +1,7 @@
-"""What a broker is asked besides messages: which topics there are, and whether it is there at all."""
+"""How a broker is reached, and what it is asked besides messages: which topics there are, whether it is there at all."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,31 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
 from kit.problems import Unavailable
+from kit.settings import Broker
+
+Where = str | Broker  # bootstrap servers alone are spoken to in the clear
+
+
+def reaching(where: Where) -> dict[str, Any]:
+    """What aiokafka's clients take. Files of certificates are read here, so each new client has the newest."""
+    broker = Broker(where) if isinstance(where, str) else where
+    options: dict[str, Any] = {"bootstrap_servers": broker.bootstrap, "security_protocol": broker.security}
+    if broker.security.endswith("SSL"):
+        options["ssl_context"] = _context(broker)
+    if broker.security.startswith("SASL"):
+        options |= {
+            "sasl_mechanism": broker.mechanism,
+            "sasl_plain_username": broker.user,
+            "sasl_plain_password": broker.password,
+        }
+    return options
+
+
+def _context(broker: Broker) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=broker.ca)
+    if broker.certificate is not None:
+        context.load_cert_chain(broker.certificate, broker.key)
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +49,9 @@ class Topic:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-async def ensure_topics(bootstrap: str, topics: Sequence[Topic]) -> None:
+async def ensure_topics(where: Where, topics: Sequence[Topic]) -> None:
     """Creates the topics that are not there; leaves those that are as they are."""
-    async with _admin(bootstrap) as admin:
+    async with _admin(where) as admin:
         known = set(await admin.list_topics())
         wanted = [
             NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=dict(topic.config))
@@ -38,21 +64,21 @@ async def ensure_topics(bootstrap: str, topics: Sequence[Topic]) -> None:
             raise for_code(code)(f"topic {name}")
 
 
-async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
+async def delete_topics(where: Where, names: Sequence[str]) -> None:
     """Removes topics and all that is in them (tests, and a demo region that is thrown away)."""
-    async with _admin(bootstrap) as admin:
+    async with _admin(where) as admin:
         await admin.delete_topics(list(names))
 
 
-async def topics_there(bootstrap: str) -> set[str]:
+async def topics_there(where: Where) -> set[str]:
     """The names of all topics that the broker has; raises Unavailable when none answers."""
-    async with _admin(bootstrap) as admin:
+    async with _admin(where) as admin:
         return set(await admin.list_topics())
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _admin(where: Where) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**reaching(where))
     try:
         await started(admin)
         yield admin
@@ -60,9 +86,9 @@ async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def reachable(bootstrap: str) -> bool:
+async def reachable(where: Where) -> bool:
     """Whether a broker answers within two seconds."""
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    client = AIOKafkaClient(**reaching(where))
     try:
         async with asyncio.timeout(2):
             await client.bootstrap()
@@ -73,11 +99,11 @@ async def reachable(bootstrap: str) -> bool:
     return True
 
 
-def answering(bootstrap: str) -> Callable[[], Awaitable[None]]:
+def answering(where: Where) -> Callable[[], Awaitable[None]]:
     """A health check that raises Unavailable unless the broker answers."""
 
     async def ask() -> None:
-        if not await reachable(bootstrap):
+        if not await reachable(where):
             raise Unavailable("Kafka does not answer")
 
     return ask

@@ -37,14 +37,14 @@ class Database:
         self.url = address.set(drivername="postgresql").render_as_string(hide_password=False)
         self._pool_size = pool_size
         self.engine = create_async_engine(
-            address.set(drivername="postgresql+asyncpg"),
+            "postgresql+asyncpg://",
+            async_creator=self.connect,  # asyncpg reads the URL itself: sslmode and its files mean the same everywhere
             pool_size=engine_size,
             max_overflow=engine_size,
             pool_pre_ping=True,  # after the server was away each kept connection would fail once
             hide_parameters=True,  # an error text must not carry patient data
             json_serializer=lambda value: _encode(value).decode(),
             json_deserializer=_decode,
-            connect_args={"server_settings": _SESSION, "timeout": _CONNECT},
         )
 
     async def start(self) -> None:

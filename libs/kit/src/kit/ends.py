@@ -7,7 +7,7 @@ from contextlib import suppress
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kit.broker import started
+from kit.broker import Where, reaching, started
 from kit.kafka import Partition
 from kit.problems import Problem, Unavailable
 
@@ -17,8 +17,8 @@ _PATIENCE = 3.0  # seconds the broker may take to answer
 class Ends:
     """Asks on one connection, kept between questions and made anew after an error."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, where: Where) -> None:
+        self._where = where
         self._consumer: AIOKafkaConsumer | None = None
         self._asking = asyncio.Lock()
 
@@ -36,7 +36,7 @@ class Ends:
 
     async def _ask(self, partitions: Collection[Partition]) -> dict[Partition, tuple[int, int]]:
         if self._consumer is None:
-            self._consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+            self._consumer = AIOKafkaConsumer(**reaching(self._where), enable_auto_commit=False)
             await started(self._consumer)
         places = [TopicPartition(*partition) for partition in partitions]
         first = await self._consumer.beginning_offsets(places)

@@ -82,7 +82,7 @@ class Inbox:
         self._busy = asyncio.Lock()
         self._lanes = Lanes(db, group, handlers, pause=retry_pause)
         self._group = settings.group(group)
-        self._kafka = settings.kafka
+        self._kafka = settings.broker
 
     async def run(self) -> None:
         """Runs until cancelled. Raises PositionLost (nothing more is taken), or what Kafka or the database raises."""

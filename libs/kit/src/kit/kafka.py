@@ -15,7 +15,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
-from kit.broker import Topic, delete_topics, ensure_topics, reachable, started
+from kit.broker import Topic, Where, delete_topics, ensure_topics, reachable, reaching, started
 from kit.outbox import LARGEST, Message
 from kit.problems import Kind, Problem
 
@@ -55,15 +55,15 @@ class Received:
 class Producer:
     """Acknowledged by all replicas, without duplicates, in order per key; renewed after an error."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, where: Where) -> None:
+        self._where = where
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
         """Connects; raises Unavailable when no broker answers."""
         if self._producer is None:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
+                **reaching(self._where),
                 acks="all",
                 enable_idempotence=True,
                 max_batch_size=256 * 1024,
@@ -110,12 +110,12 @@ class Consumer:
     """
 
     def __init__(
-        self, bootstrap: str, group: str, topics: Sequence[str], *, assigned: Assigned, revoked: Assigned
+        self, where: Where, group: str, topics: Sequence[str], *, assigned: Assigned, revoked: Assigned
     ) -> None:
         self._topics = topics
         self._listener = _Listener(assigned, revoked)
         self._options: dict[str, Any] = {
-            "bootstrap_servers": bootstrap,
+            **reaching(where),
             "group_id": group,
             "enable_auto_commit": False,
             "auto_offset_reset": "none",

@@ -156,7 +156,7 @@ class LagOf:
         self._db = db
         self._settings = settings
         self._steps = steps
-        self._ends = Ends(settings.kafka)
+        self._ends = Ends(settings.broker)
         self._meter = Meter()
 
     async def measure(self) -> Lag:

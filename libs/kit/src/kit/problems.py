@@ -1,4 +1,4 @@
-"""A refusal is a value with a name: ten kinds, each (HTTP status, FHIR issue code), rendered once."""
+"""A refusal is a value with a name: a few kinds, each (HTTP status, FHIR issue code), rendered once."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +15,7 @@ class Kind(Enum):
     FORBIDDEN = (403, "forbidden")
     NOT_FOUND = (404, "not-found")
     NOT_ALLOWED = (405, "not-supported")
+    NOT_ACCEPTABLE = (406, "not-supported")
     CONFLICT = (409, "conflict")
     GONE = (410, "deleted")
     STALE = (412, "conflict")

@@ -15,10 +15,10 @@ import structlog
 import uvicorn
 import uvloop
 
-from kit import region
+from kit import region, tls
 from kit.db import Database
 from kit.migrate import migrate
-from kit.settings import Settings
+from kit.settings import Settings, WrongSettings, read
 from kit.telemetry import LOOP_CRASHES, Scope, TraceContext, configure_logging, describe
 
 Hook = Callable[[], Awaitable[None]]
@@ -40,7 +40,8 @@ class Service:
     name: str
     app: Any
     db: Database
-    loops: Sequence[Hook] = ()
+    loops: Sequence[Hook] = ()  # of a worker
+    loops_everywhere: Sequence[Hook] = ()  # what each process needs for itself, also one that only serves
     on_start: Sequence[Hook] = ()  # after the database is open, before loops and HTTP
     on_stopping: Sequence[
         Hook
@@ -54,12 +55,14 @@ def main(build: Callable[[S], Service], settings: type[S]) -> None:
     role = sys.argv[1] if len(sys.argv) > 1 else "all"
     if role not in ROLES:
         sys.exit(f"Unknown role {role!r}; one of: {', '.join(ROLES)}")
-    chosen = settings()
     try:
+        chosen = read(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_main(build, chosen, role))
     except region.WrongMode as refusal:
         sys.exit(refusal.detail)
+    except WrongSettings as wrong:
+        sys.exit(str(wrong))
 
 
 async def _main(build: Callable[[S], Service], settings: S, role: str) -> None:
@@ -85,8 +88,8 @@ async def run(service: Service, settings: Settings, stop: asyncio.Event, *, role
         for hook in service.on_start:
             await hook()
         down = Down()
-        if role != "serve":
-            loops = [asyncio.create_task(supervise(_name(loop), loop, down)) for loop in service.loops]
+        wanted = [*service.loops_everywhere, *(service.loops if role != "serve" else ())]
+        loops = [asyncio.create_task(supervise(_name(loop), loop, down)) for loop in wanted]
         gc.collect()
         gc.freeze()  # what start-up made lives for ever; the collector need not look at it again
         gc.set_threshold(100_000, 50, 100)
@@ -151,10 +154,15 @@ class Front:
         self._app = TraceContext(app)
         self._down = down
         self._health_only = health_only
+        self.draining = False  # told to stop: answers as ever, but no longer asks for work
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         path = scope.get("path", "")
-        if path == "/health/ready" and self._down.names():
+        if self.draining:
+            send = _last(send)
+        if path == "/health/ready" and self.draining:
+            await _answer(send, 503, {"status": "fail", "checks": {"stopping": "fail"}})
+        elif path == "/health/ready" and self._down.names():
             checks = {f"loop {name}": "fail" for name in self._down.names()}
             await _answer(send, 503, {"status": "fail", "checks": checks})
         elif self._health_only and scope["type"] == "http" and not path.startswith(("/health/", "/metrics")):
@@ -172,30 +180,53 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(app: Front, settings: Settings, stop: asyncio.Event, on_stopping: Sequence[Hook]) -> None:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,  # it prints queries
-            server_header=False,
-            proxy_headers=False,  # FVM_PUBLIC_URL is the only source of addresses
-            timeout_keep_alive=75,  # longer than the gateway keeps its idle connections
-            timeout_graceful_shutdown=_STOP_WITHIN,
-        )
-    )
+    certificate = None
+    if settings.certificate is not None and settings.key is not None:
+        certificate = tls.Certificate(settings.certificate, settings.key)
+    server = _Server(_http(app, settings, certificate))
+    renewing = asyncio.create_task(certificate.watch()) if certificate is not None else None
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        app.draining = True
+        await asyncio.wait((serving,), timeout=settings.drain_seconds)
     for hook in on_stopping:
         await hook()
     server.should_exit = True
     stopping.cancel()
     await serving
+    if renewing is not None:
+        renewing.cancel()
+
+
+def _http(app: Front, settings: Settings, certificate: tls.Certificate | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # it prints queries
+        server_header=False,
+        proxy_headers=False,  # FVM_PUBLIC_URL is the only source of addresses
+        timeout_keep_alive=75,  # longer than the gateway keeps its idle connections
+        timeout_graceful_shutdown=_STOP_WITHIN,
+        ssl_context_factory=(lambda *_: certificate.context) if certificate is not None else None,
+    )
+
+
+def _last(send: Any) -> Any:
+    """Tells the other end that this connection takes no more requests."""
+
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        await send(message)
+
+    return sending
 
 
 async def _answer(send: Any, status: int, body: Any) -> None:

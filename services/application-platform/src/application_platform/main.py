@@ -113,11 +113,11 @@ def build(settings: Settings) -> Service:
     parts = new_parts(settings, db)
     upkeep = new_upkeep(settings, parts)
     key_watch = KeyWatch(db, parts.office.issuer)
-    producer = Producer(settings.kafka)
+    producer = Producer(settings.broker)
     neighbours = Neighbours(
         {"vis": settings.vis_url, "information": settings.information_url, "exchange": settings.exchange_url}
     )
-    checks = {"kafka": answering(settings.kafka), **neighbours.checks()}
+    checks = {"kafka": answering(settings.broker), **neighbours.checks()}
     return Service(
         name="application-platform",
         app=create_app(settings, parts, checks),

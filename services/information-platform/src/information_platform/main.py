@@ -23,7 +23,7 @@ from kit.web import new_app
 def build(settings: Settings) -> Service:
     """Everything `python -m information_platform` runs."""
     db = Database(settings.database_url, pool_size=12)
-    producer = Producer(settings.kafka)
+    producer = Producer(settings.broker)
     relay = Relay(db, producer, settings)
     engine = Engine(db, record.mount(settings), relay.wake)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
@@ -36,14 +36,15 @@ def build(settings: Settings) -> Service:
         db=db,
         verifier=verifier,
         routers=[persons.router, operations.router],
-        checks={"kafka": answering(settings.kafka)},
+        checks={"kafka": answering(settings.broker)},
         fhir_base=record.PATH,
     )
     return Service(
         name="information-platform",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, engine.keep_fresh, Jobs(engine).run, operations.run],
+        loops=[relay.run, inbox.run, Jobs(engine).run, operations.run],
+        loops_everywhere=[engine.keep_fresh],
         on_start=[engine.start, ended.start],
         on_stop=[operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop],
         migrations="information_platform",

@@ -27,4 +27,5 @@ def mount(settings: Settings) -> Mount:
         elsewhere="Patients' facts are written at /vis/fhir, or arrive from other systems at /exchange.",
         logged=settings.access_log,
         body_limit=settings.body_limit,
+        full_text=settings.full_text,
     )

@@ -8,3 +8,4 @@ class Settings(Shared):
 
     access_log: bool = True  # off only in a benchmark of a demo region (D19)
     body_limit: int = 50 * 1024 * 1024  # bytes of one request (D17)
+    full_text: bool = False  # keep the words of every resource, for _text and _content

@@ -44,7 +44,7 @@ class Parts:
 
 def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None) -> Parts:
     """Wired: whatever is stored wakes the translator, whatever is told wakes the relay."""
-    producer = kafka.Producer(settings.kafka)
+    producer = kafka.Producer(settings.broker)
     register = Register(db, DEMO if settings.demo else None)
     relay = Relay(db, producer, settings)
     receiver = Receiver(db)
@@ -73,7 +73,7 @@ def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:
         db=parts.db,
         verifier=verifier,
         routers=(events.router, messages.router, senders.router, parts.operations.router),
-        checks={"kafka": answering(settings.kafka)},
+        checks={"kafka": answering(settings.broker)},
     )
     app.state.settings = settings
     app.state.register = parts.register

@@ -27,7 +27,7 @@ _PATIENCE = 1.0  # seconds the region may take to say who somebody is; after tha
 def build(settings: Settings) -> Service:
     """Everything `python -m vis` runs."""
     db = Database(settings.database_url, pool_size=12)
-    producer = Producer(settings.kafka)
+    producer = Producer(settings.broker)
     relay = Relay(db, producer, settings)
     region, office = Client(settings.information_url, _PATIENCE), Client(settings.application_url, _PATIENCE)
     patients = NewPatients(region, OwnToken(office, "vis", settings.data))
@@ -42,14 +42,15 @@ def build(settings: Settings) -> Service:
         db=db,
         verifier=verifier,
         routers=[operations.router],
-        checks={"kafka": answering(settings.kafka)},
+        checks={"kafka": answering(settings.broker)},
         fhir_base=record.PATH,
     )
     return Service(
         name="vis",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, engine.keep_fresh, Jobs(engine).run, operations.run],
+        loops=[relay.run, inbox.run, Jobs(engine).run, operations.run],
+        loops_everywhere=[engine.keep_fresh],
         on_start=[engine.start, ended.start],
         on_stop=[operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop, region.stop, office.stop],
         migrations="vis",

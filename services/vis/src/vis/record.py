@@ -32,5 +32,6 @@ def mount(settings: Settings, new_patient_id: NewPatientId | None = None) -> Mou
         elsewhere="Knowledge resources are written at /fhir.",
         logged=settings.access_log,
         body_limit=settings.body_limit,
+        full_text=settings.full_text,
         **({} if new_patient_id is None else {"new_patient_id": new_patient_id}),
     )

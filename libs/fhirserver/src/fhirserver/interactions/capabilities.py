@@ -26,7 +26,7 @@ def capabilities(engine: Engine, headers: Mapping[bytes, bytes]) -> Answer:
         _kept[base] = body, b'W/"%s"' % hashlib.sha256(body).hexdigest()[:16].encode()
     body, etag = _kept[base]
     known = headers.get(b"if-none-match", b"")
-    stamps = [(b"etag", etag), (b"cache-control", b"public, max-age=60")]
+    stamps = [(b"etag", etag), (b"cache-control", b"public, max-age=60"), (b"vary", b"accept")]
     return Answer(304, b"", stamps) if etag in known else Answer(200, body, stamps)
 
 
@@ -42,7 +42,7 @@ def statement(engine: Engine) -> dict[str, Any]:
         "instantiates": [described.BULK_DATA],
         "implementation": {"description": mount.title, "url": mount.base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
         "rest": [
             {
                 "mode": "server",

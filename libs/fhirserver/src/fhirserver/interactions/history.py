@@ -45,7 +45,7 @@ def _count(request: Request) -> int:
             if not (value.isascii() and value.isdigit() and len(value) < 10):
                 raise Invalid("_count is a whole number", at="_count")
             count = min(int(value), _LIMIT)
-        elif name not in ("_format", "_pretty"):
+        else:
             raise NotSupported(f"The parameter '{name[:60]}' is not supported in a history", at=name[:60])
     return count
 

@@ -4,6 +4,7 @@ from fhircore.types import TYPES
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request, stamps, version_of
 from fhirserver.problems import Gone, NotFound
+from fhirserver.reading import Absent
 
 
 async def read(engine: Engine, request: Request, type_name: str, id: str) -> Answer:
@@ -11,17 +12,18 @@ async def read(engine: Engine, request: Request, type_name: str, id: str) -> Ans
     rtype = TYPES[type_name].number
     key = engine.keys.of(f"{type_name}/{id}")
     found = await engine.reader.read(key, rtype, id, request.caller, request.sight)
-    if found is None:
-        await _absent(engine, request, key, type_name, id)
-    assert found is not None
+    if isinstance(found, Absent):
+        if found is Absent.MISSING:
+            await _refuse_deleted(engine, request, key, type_name, id)
+        raise NotFound(f"There is no {type_name}/{id}", at=type_name)
     known = request.header(b"if-none-match")
     if known is not None and any(version_of(tag) == found.ver for tag in known.split(",")):
         return Answer(304, b"", stamps(found.ver, found.upd))
     return Answer(200, engine.codec.unpack(found.body), stamps(found.ver, found.upd))
 
 
-async def _absent(engine: Engine, request: Request, key: int, type_name: str, id: str) -> None:
-    """Says 410 to whom the resource was visible before its deletion, 404 to everyone else."""
+async def _refuse_deleted(engine: Engine, request: Request, key: int, type_name: str, id: str) -> None:
+    """Raises Gone for whom the resource was visible before its deletion."""
     last = await engine.db.pool.fetchrow(
         "select op, lab, pat, id from hist where key = $1 order by ver desc limit 1", key
     )
@@ -29,4 +31,3 @@ async def _absent(engine: Engine, request: Request, key: int, type_name: str, id
         standing = await engine.db.pool.fetchval("select 1 from res where key = $1", key)
         if standing is None:
             raise Gone(f"{type_name}/{id} was deleted", at=type_name)
-    raise NotFound(f"There is no {type_name}/{id}", at=type_name)

@@ -19,6 +19,7 @@ from fhirserver.operations.jobs import Run
 from fhirserver.operations.planning import Part, Plan, columns
 from fhirserver.operations.settling import OWN, settled
 from fhirserver.problems import Forbidden, Invalid, NotFound, NotSupported
+from fhirserver.reading import Absent
 
 _ask = msgspec.json.Decoder(Ask).decode
 _INSERT = """
@@ -83,7 +84,7 @@ async def _members(engine: Engine, request: Request, id: str) -> list[str]:
         raise Forbidden("The token's scopes do not allow this for Group", at="scope")
     number = TYPES["Group"].number
     found = await engine.reader.read(engine.keys.of(f"Group/{id}"), number, id, request.caller, request.sight)
-    if found is None:
+    if isinstance(found, Absent):
         raise NotFound(f"There is no Group/{id}", at="Group")
     group: dict[str, Any] = parsed(engine.codec.unpack(found.body))
     members = group.get("member", [])

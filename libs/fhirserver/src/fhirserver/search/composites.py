@@ -43,7 +43,9 @@ def _group(place: Place, value: CompositeValue) -> str:
     code = next(part for part in value.parts if isinstance(part, TokenValue))
     others = [part for part in value.parts if part is not code]
     if code.code is None:
-        raise NotSupported(f"A whole code system in '{place.param.name}' is not supported; name the code", at=place.param.name)
+        raise NotSupported(
+            f"A whole code system in '{place.param.name}' is not supported; name the code", at=place.param.name
+        )
     at = f"{place.at}|{code.code}" if code.system is None else f"{place.at}|{code.system}|{code.code}"
     return _beside(place, at, others)
 
@@ -73,6 +75,8 @@ def _beside(place: Place, at: str, others: list[Value]) -> str:
 
 def _pair(place: Place, at: str, token: TokenValue) -> int:
     if token.code is None:
-        raise NotSupported(f"A whole code system in '{place.param.name}' is not supported; name the code", at=place.param.name)
+        raise NotSupported(
+            f"A whole code system in '{place.param.name}' is not supported; name the code", at=place.param.name
+        )
     beside = token.code if token.system is None else f"{token.system}|{token.code}"
     return place.ground.keys.token(f"{at}${beside}")

@@ -1,115 +1,153 @@
-"""_include and _revinclude of one page: what its rows refer to, and what refers to them."""
+"""_include and _revinclude of one page: what its rows refer to, what refers to them, and so on with :iterate.
 
-from collections.abc import Sequence
+http://hl7.org/fhir/R4/search.html#revinclude; every round is decided by the legal predicate and the token's scopes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import asyncpg
 
 from fhircore.params import SearchParam, params_of
-from fhircore.query import Include
+from fhircore.query import Include, Query
+from fhircore.query_values import targets_of
 from fhircore.types import NAMES, TYPES
 from fhirserver.index import SUBJECT
 from fhirserver.problems import NotSupported
+from fhirserver.search.ground import Ground, any_of
 from fhirserver.search.plan import COLUMNS, Statement
-from fhirserver.search.predicates import Ground, about
 from fhirserver.search.sql import Values, seen
+from fhirserver.search.tokens import about
 from kit.db import Connection
 
 _MOST = 5_000  # resources that one page may bring along
+_ROUNDS = 12  # :iterate goes this far
+
+Rows = Sequence[asyncpg.Record]
 
 
-async def included(
-    con: Connection, ground: Ground, type_name: str, wanted: Sequence[Include], rows: Sequence[asyncpg.Record]
-) -> list[asyncpg.Record]:
-    """The resources that these rows refer to by the given parameters, each once, the page's own left out."""
-    further = await _further_subjects(con, rows) if rows and _asks_subject(type_name, wanted) else {}
-    asked: dict[int, set[str | None]] = {}  # key → the types it was asked as; None: any
-    for include in wanted:
-        _no_iterate(include)
-        if include.source not in (None, type_name):
-            continue
+@dataclass(frozen=True, slots=True)
+class Bringing:
+    """Brings along what belongs to a page. `readable`: whether the token allows this type to be read."""
+
+    con: Connection
+    ground: Ground
+    readable: Callable[[str], bool]
+
+    async def all(self, query: Query, rows: Rows) -> list[asyncpg.Record]:
+        """Everything included, each once, the page's own left out."""
+        known = {row["key"] for row in rows}
+        found: list[asyncpg.Record] = []
+        front, include, revinclude = list(rows), query.include, query.revinclude
+        for _ in range(_ROUNDS):
+            if not front or not (include or revinclude):
+                break
+            more = await self._included(include, front) if include else []
+            more += await self._referring(revinclude, front) if revinclude else []
+            front = list({row["key"]: row for row in more if row["key"] not in known}.values())
+            known |= {row["key"] for row in front}
+            found += front
+            if len(found) > _MOST:
+                at = "_revinclude" if query.revinclude else "_include"
+                raise NotSupported(f"More than {_MOST} resources would be included; ask for a smaller page", at=at)
+            include = tuple(one for one in include if one.iterate)
+            revinclude = tuple(one for one in revinclude if one.iterate)
+        return found
+
+    async def _included(self, wanted: Sequence[Include], rows: Rows) -> list[asyncpg.Record]:
+        """The resources that these rows refer to by the given parameters."""
+        further = await self._further_subjects(rows) if any(_asks_subject(one) for one in wanted) else {}
+        asked: dict[int, set[str | None]] = {}  # key → the types it was asked as; None: any
+        for include in wanted:
+            for row in rows:
+                if include.source not in (None, NAMES[row["rtype"]]):
+                    continue
+                subjects = further.get(row["key"], []) if _asks_subject(include) else []
+                for key in (*self._targets(include, row), *subjects):
+                    asked.setdefault(key, set()).add(include.target)
+        if not asked:
+            return []
+        values = Values()
+        parts = [f"r.key = any({values.keys(list(asked))})", *seen(self.ground.sight, values, "r")]
+        statement = f"select {COLUMNS} from res r where {' and '.join(parts)} limit {_MOST + 1}"
+        found = await self.con.fetch(statement, *values.all)
+        return [
+            row
+            for row in found
+            if asked[row["key"]] & {None, NAMES[row["rtype"]]} and self.readable(NAMES[row["rtype"]])
+        ]
+
+    async def _further_subjects(self, rows: Rows) -> dict[int, list[int]]:
+        """Patients beside the first that these rows are about, by the row's key; a Patient is its own subject."""
+        keys = [row["key"] for row in rows if NAMES[row["rtype"]] != "Patient"]
+        found: dict[int, list[int]] = {}
+        statement = "select key, pat from alt where key = any($1::bigint[]) and also = 1"
+        for key, patient in await self.con.fetch(statement, keys):
+            found.setdefault(key, []).append(patient)
+        return found
+
+    def _targets(self, include: Include, row: asyncpg.Record) -> list[int]:
+        type_name = NAMES[row["rtype"]]
+        references = [*(row["refs"] or ()), *([row["pat"]] if row["pat"] and type_name != "Patient" else [])]
+        if include.param is None:
+            return references
+        leading = [key for key in references if self._leads(type_name, include.param, row, key)]
+        if include.param.name in SUBJECT and row["pat"] and type_name != "Patient":
+            other = self.ground.keys.token(f"{type_name}!subject") in (row["tok"] or ())
+            return leading if other else [row["pat"], *leading]
+        return leading
+
+    def _leads(self, type_name: str, param: SearchParam, row: asyncpg.Record, key: int) -> bool:
+        return (key ^ self.ground.keys.token(f"{type_name}.{param.name}>")) in (row["tok"] or ())
+
+    async def _referring(self, wanted: Sequence[Include], rows: Rows) -> list[asyncpg.Record]:
+        """The resources that refer to these rows by the given parameters."""
+        found: list[asyncpg.Record] = []
+        for include in wanted:
+            statement = self._statement(include, rows)
+            if statement is not None:
+                found += await self.con.fetch(statement.text, *statement.values)
+            if len(found) > _MOST:
+                raise NotSupported(
+                    f"_revinclude brings more than {_MOST} resources; ask for a smaller page", at="_revinclude"
+                )
+        return [row for row in found if self.readable(NAMES[row["rtype"]])]
+
+    def _statement(self, include: Include, rows: Rows) -> Statement | None:
+        values, ways = Values(), []
+        by_type: dict[str, list[int]] = {}
         for row in rows:
-            subjects = further.get(row["key"], []) if include.param is None or include.param.name in SUBJECT else []
-            for key in (*_targets(ground, type_name, include, row), *subjects):
-                asked.setdefault(key, set()).add(include.target)
-    keys = asked.keys() - {row["key"] for row in rows}
-    if not keys:
-        return []
-    values = Values()
-    parts = [f"r.key = any({values.keys(list(keys))})", *seen(ground.sight, values, "r")]
-    found = await con.fetch(f"select {COLUMNS} from res r where {' and '.join(parts)}", *values.all)
-    return [row for row in found if asked[row["key"]] & {None, NAMES[row["rtype"]]}]
+            by_type.setdefault(NAMES[row["rtype"]], []).append(row["key"])
+        sources = [include.source] if include.source else [name for name, kind in TYPES.items() if kind.door != "none"]
+        hashes = [
+            key ^ self.ground.keys.token(f"{source}.{param.name}>")
+            for source in sources
+            for param in _references(source, include)
+            for target in (by_type.keys() & set(targets_of(param)) if include.target is None else {include.target})
+            for key in by_type.get(target, ())
+        ]
+        if hashes:
+            ways.append(f"r.tok && {values.keys(hashes)}")
+        patients = by_type.get("Patient") if include.target in (None, "Patient") else None
+        if patients and include.source and any(p.name in SUBJECT for p in _references(include.source, include)):
+            ways.append(about(self.ground, values, "r", include.source, patients))
+        elif patients and include.source is None:
+            own = values.keys(patients)
+            ways.append(f"(r.pat = any({own}) or r.key = any(array(select key from alt where pat = any({own}))))")
+        if not ways:
+            return None
+        parts = [any_of(ways), *seen(self.ground.sight, values, "r")]
+        if include.source:
+            parts.append(f"r.rtype = {values.add(TYPES[include.source].number, 'smallint')}")
+        return Statement(f"select {COLUMNS} from res r where {' and '.join(parts)} limit {_MOST + 1}", values.all)
 
 
-def _asks_subject(type_name: str, wanted: Sequence[Include]) -> bool:
-    """Whether an include may lead to further subjects, which stand in `alt` (Patient is its own subject)."""
-    return type_name != "Patient" and any(one.param is None or one.param.name in SUBJECT for one in wanted)
+def _asks_subject(include: Include) -> bool:
+    """Whether an include may lead to further subjects, which stand in `alt`."""
+    return include.param is None or include.param.name in SUBJECT
 
 
-async def _further_subjects(con: Connection, rows: Sequence[asyncpg.Record]) -> dict[int, list[int]]:
-    """Patients beside the first that these rows are about, by the row's key."""
-    found: dict[int, list[int]] = {}
-    statement = "select key, pat from alt where key = any($1::bigint[]) and also = 1"
-    for key, patient in await con.fetch(statement, [row["key"] for row in rows]):
-        found.setdefault(key, []).append(patient)
-    return found
-
-
-def _targets(ground: Ground, type_name: str, include: Include, row: asyncpg.Record) -> list[int]:
-    references = [*(row["refs"] or ()), *([row["pat"]] if row["pat"] and type_name != "Patient" else [])]
-    if include.param is None:
-        return references
-    if include.param.name in SUBJECT and row["pat"]:
-        of_others = [key for key in row["refs"] or () if _leads(ground, type_name, include, row, key)]
-        is_subject = ground.keys.token(f"{type_name}!subject") not in (row["tok"] or ())
-        return [row["pat"], *of_others] if is_subject else of_others
-    return [key for key in references if _leads(ground, type_name, include, row, key)]
-
-
-def _leads(ground: Ground, type_name: str, include: Include, row: asyncpg.Record, key: int) -> bool:
-    assert include.param is not None
-    return (key ^ ground.keys.token(f"{type_name}.{include.param.name}>")) in (row["tok"] or ())
-
-
-async def referring(
-    con: Connection, ground: Ground, type_name: str, wanted: Sequence[Include], rows: Sequence[asyncpg.Record]
-) -> list[asyncpg.Record]:
-    """The resources that refer to these rows by the given parameters, each once."""
-    found: dict[int, asyncpg.Record] = {}
-    here = {row["key"] for row in rows}
-    for include in wanted if rows else ():
-        _no_iterate(include)
-        if include.source is None:
-            raise NotSupported("_revinclude=* is not supported; name the types", at="_revinclude")
-        statement = _referring(ground, type_name, include, rows)
-        for row in await con.fetch(statement.text, *statement.values):
-            if row["key"] not in here:
-                found[row["key"]] = row
-        if len(found) > _MOST:
-            raise NotSupported(
-                f"_revinclude brings more than {_MOST} resources; ask for a smaller page", at="_revinclude"
-            )
-    return list(found.values())
-
-
-def _referring(ground: Ground, type_name: str, include: Include, rows: Sequence[asyncpg.Record]) -> Statement:
-    assert include.source is not None
-    values = Values()
-    parts = [f"r.rtype = {values.add(TYPES[include.source].number, 'smallint')}", *seen(ground.sight, values, "r")]
-    names = [include.param.name] if include.param else [p.name for p in _references(include.source)]
-    keys = [row["key"] for row in rows]
-    ways = []
-    if type_name == "Patient" and any(name in SUBJECT for name in names):
-        ways.append(about(ground, values, "r", include.source, keys))
-    hashes = [key ^ ground.keys.token(f"{include.source}.{name}>") for name in names for key in keys]
-    ways.append(f"r.tok && {values.keys(hashes)}")
-    parts.append("(" + " or ".join(ways) + ")")
-    return Statement(f"select {COLUMNS} from res r where {' and '.join(parts)} limit {_MOST + 1}", values.all)
-
-
-def _references(type_name: str) -> list[SearchParam]:
+def _references(type_name: str, include: Include) -> list[SearchParam]:
+    if include.param is not None:
+        return [include.param]
     return [param for param in params_of(type_name).values() if param.type == "reference"]
-
-
-def _no_iterate(include: Include) -> None:
-    if include.iterate:
-        raise NotSupported("The modifier :iterate is not supported yet", at="_include")

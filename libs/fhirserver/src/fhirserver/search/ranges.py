@@ -38,7 +38,9 @@ def string_within(place: Place, h: str, found: Sequence[StringValue]) -> str:
 def string_contains(place: Place, found: Sequence[StringValue]) -> str:
     """Has any of these somewhere."""
     texts = place.values.add(sorted({folded(value.text) for value in found}), "text[]")
-    return place.inside("str", f"h = {place.hash()} and exists (select from unnest({texts}) t where strpos(val, t) > 0)")
+    return place.inside(
+        "str", f"h = {place.hash()} and exists (select from unnest({texts}) t where strpos(val, t) > 0)"
+    )
 
 
 def string_exact(place: Place, found: Sequence[StringValue]) -> str:
@@ -78,7 +80,9 @@ def uri_above(place: Place, found: Sequence[UriValue]) -> str:
 def uri_below(place: Place, found: Sequence[UriValue]) -> str:
     """A uri that begins with any of these."""
     if place.param.name == "_source":
-        raise NotSupported("The modifier :below of '_source' is not supported: sources are as many as messages", at="_source")
+        raise NotSupported(
+            "The modifier :below of '_source' is not supported: sources are as many as messages", at="_source"
+        )
     texts = place.values.add(sorted({value.uri for value in found}), "text[]")
     return place.terms(":uri", f"exists (select from unnest({texts}) t where starts_with(val, t))")
 
@@ -87,7 +91,9 @@ def date(place: Place, found: Sequence[DateValue]) -> str:
     """A time, in the row itself where it is the main one."""
     if place.param.name == TYPES[place.type_name].main_date:
         a, values = place.alias, place.values
-        return _ways(found, lambda value: _times(values, f"{a}.dt", f"{a}.dte", value, "bigint"), values, f"{a}.dt", f"{a}.dte")
+        return _ways(
+            found, lambda value: _times(values, f"{a}.dt", f"{a}.dte", value, "bigint"), values, f"{a}.dt", f"{a}.dte"
+        )
     return place.inside("rng", f"h = {place.hash()} and {date_within(place, found)}")
 
 

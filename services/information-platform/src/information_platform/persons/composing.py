@@ -11,6 +11,7 @@ from fhircore.identifiers import NotAnIdentifier, canonical
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _identifiers = msgspec.json.Decoder(list[dict[str, Any]]).decode
+_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _RANKS = {"fvm/register": 0, "fvm/vis": 1}
 _OTHERS = 2
@@ -36,6 +37,9 @@ def composed(sources: Sequence[Source], replaces: Sequence[str] = ()) -> bytes:
             if name not in _OWN:
                 chosen.setdefault(name, value)
     parts = [b'{"resourceType":"Patient"']
+    meta = _meta(bodies)
+    if meta:
+        parts += (b',"meta":', _encode(meta))
     if any("identifier" in body for body in bodies):
         parts += (b',"identifier":', _all_identifiers(bodies))
     for name, value in chosen.items():
@@ -47,10 +51,24 @@ def composed(sources: Sequence[Source], replaces: Sequence[str] = ()) -> bytes:
     return b"".join(parts)
 
 
+def _meta(bodies: Sequence[dict[str, msgspec.Raw]]) -> dict[str, Any]:
+    """The best source's meta, and the security labels of all: who is protected in one source is protected (PRT-01)."""
+    metas = [_any(bytes(body["meta"])) for body in bodies if "meta" in body]
+    labels = {(one.get("system"), one.get("code")): one for meta in metas for one in meta.get("security", ())}
+    best = (
+        {name: value for name, value in metas[0].items() if name not in ("versionId", "lastUpdated")} if metas else {}
+    )
+    return best | ({"security": list(labels.values())} if labels else {})
+
+
 def retired(body: bytes, survivor: str) -> bytes:
     """The Patient that was joined with another: not active, and saying who replaced it."""
+    members = _members(body)
     parts = [b'{"resourceType":"Patient"']
-    for name, value in _members(body).items():
+    meta = _meta([members])
+    if meta:
+        parts += (b',"meta":', _encode(meta))
+    for name, value in members.items():
         if name not in ("id", "meta", "resourceType", "active", "link"):
             parts += (b',"', name.encode(), b'":', bytes(value))
     link = [{"other": {"reference": f"Patient/{survivor}"}, "type": "replaced-by"}]

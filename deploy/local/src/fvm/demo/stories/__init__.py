@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from fvm.demo.chart import Chart
-from fvm.demo.stories import cancer, children, families, heart_lungs, hospital, infections, long_term, mind, special
+from fvm.demo.stories import cancer, children, families, heart, hospital, infections, long_term, lungs, mind, special
 
 STORIES: Mapping[str, Callable[[Chart], None]] = {
     story.__name__: story
@@ -18,10 +18,10 @@ STORIES: Mapping[str, Callable[[Chart], None]] = {
         families.newborn,
         families.pregnancy,
         families.twin,
-        heart_lungs.asthma_adult,
-        heart_lungs.atrial_fibrillation,
-        heart_lungs.copd,
-        heart_lungs.heart_failure,
+        lungs.asthma_adult,
+        heart.atrial_fibrillation,
+        lungs.copd,
+        heart.heart_failure,
         hospital.dementia,
         hospital.hip_fracture,
         infections.infection,

@@ -1,12 +1,12 @@
-"""Cancer pathways (standardiserat vårdförlopp): well-founded suspicion, investigation, conference, treatment, \
-follow-up."""
+"""Cancer pathways (standardiserat vårdförlopp): suspicion, investigation, conference, treatment, follow-up."""
 
 from datetime import date, timedelta
 
 from fvm.demo.chart import Chart
 from fvm.demo.staff import NURSE
-from fvm.demo.stories.common import background, lives
+from fvm.demo.stories.background import background, lives
 from fvm.demo.values import weekday
+from fvm.demo.visit import Visit
 
 
 def breast_cancer(c: Chart) -> None:
@@ -30,6 +30,11 @@ Plan: Remiss bröstmottagning enligt SVF. Patienten informerad om misstanken och
         why="C50.9",
         urgent=True,
     )
+    _investigation(c, suspected, side)
+    _surgery(c, suspected, side)
+
+
+def _investigation(c: Chart, suspected: date, side: str) -> None:
     clinic = c.at("kirort")
     triple = clinic.visit(weekday(suspected + timedelta(days=7)), "SVF: trippeldiagnostik", why="C50.9")
     triple.imaging(
@@ -51,6 +56,10 @@ Patienten informerad tillsammans med kontaktsjuksköterska. Min vårdplan upprä
     )
     told.plan("Min vårdplan bröstcancer", "Behandling enligt SVF. Kontaktsjuksköterska Åsa Grahn.",
               ["Operation", "Strålbehandling fem fraktioner", "Anastrozol i fem år", "Årlig mammografi"])  # fmt: skip
+
+
+def _surgery(c: Chart, suspected: date, side: str) -> None:
+    clinic = c.at("kirort")
     surgery = clinic.visit(weekday(suspected + timedelta(days=31)), "Dagkirurgi", why="C50.9", kind="IMP", hours=9)
     surgery.procedure("Bröstbevarande operation med portvaktskörtelbiopsi", why="C50.9", later=2)
     surgery.note(
@@ -105,6 +114,11 @@ Välgrundad misstanke om prostatacancer, SVF startas.""",
     scan.imaging("MR prostata", "PI-RADS 4 höger perifer zon, 14 mm. Ingen extraprostatisk växt.", "", "NMR")
     told = clinic.visit(weekday(gp.day + timedelta(days=27)), "SVF: besked", why="C61.9", hours=1)
     told.problem_here("C61.9", "Prostatacancer")
+    _treated_or_watched(c, told)
+
+
+def _treated_or_watched(c: Chart, told: Visit) -> None:
+    clinic = c.at("kirort")
     active = c.rng.random() < 0.5
     plan = (
         "Aktiv monitorering med PSA var sjätte månad och ny MR efter ett år."
@@ -148,6 +162,10 @@ Bedömning: Järnbristanemi, välgrundad misstanke om tjocktarmscancer. SVF star
         why="D50.9",
         urgent=True,
     )
+    _operated(c, start)
+
+
+def _operated(c: Chart, start: date) -> None:
     clinic = c.at("kirort")
     scope = clinic.visit(weekday(start + timedelta(days=9)), "SVF: koloskopi", why="C18.9")
     scope.procedure("UJF32", why="C18.9")

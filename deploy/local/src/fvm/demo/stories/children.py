@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from fvm.demo.chart import Chart
 from fvm.demo.staff import NURSE
-from fvm.demo.stories.common import background
+from fvm.demo.stories.background import background
 
 # Age in months → weight in kg and length in cm of a child in the middle of the curve.
 _GROWTH = {

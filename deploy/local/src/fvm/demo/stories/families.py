@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from fvm.demo.chart import Chart
 from fvm.demo.staff import NURSE
-from fvm.demo.stories.common import background
+from fvm.demo.stories.background import background
 
 MIDWIFE = "Barnmorska"
 
@@ -37,6 +37,15 @@ def _visits(c: Chart, begun: date, week: int, twins: bool = False) -> None:
 Röker inte, AUDIT 2. Folsyra sedan två månader. Tidigare frisk. Frågor om våld ställda, inget framkommer.
 Informerad om fosterdiagnostik, önskar kombinerat ultraljud och biokemi.""",
     )
+    _scan(c, begun, twins)
+    _checks(c, begun, week)
+    if week > 26 and c.rng.random() < 0.6:
+        midwife.drug("järn", "100 mg", "1 tablett varannan dag", begun + timedelta(weeks=26))
+
+
+def _scan(c: Chart, begun: date, twins: bool) -> None:
+    """The ultrasound of week 18."""
+    midwife = c.at("kvinno")
     scan = begun + timedelta(weeks=18)
     if scan < c.today:
         rutin = midwife.visit(scan, "Rutinultraljud", why="Z34.9", role=MIDWIFE)
@@ -44,6 +53,11 @@ Informerad om fosterdiagnostik, önskar kombinerat ultraljud och biokemi.""",
             "Två levande foster, dikoriotisk tvillinggraviditet." if twins else "Ett levande foster, normal anatomi."
         )
         rutin.imaging("Rutinultraljud vecka 18", f"{found} Datering stämmer med sista mens.", section="OUS", later=1)
+
+
+def _checks(c: Chart, begun: date, week: int) -> None:
+    """The midwife every third week from week 24, up to yesterday."""
+    midwife = c.at("kvinno")
     weight = c.about(66, 5, 1)
     for at in range(24, week + 1, 3):
         if begun + timedelta(weeks=at) >= c.today:
@@ -65,8 +79,6 @@ fosterrörelser dagligen.
 Blodtryck utan anmärkning, inget protein i urin. SF-mått följer kurvan. {"Huvudbjudning." if at > 30 else ""}
 Plan: Nästa besök enligt basprogram.""",
             )
-    if week > 26 and c.rng.random() < 0.6:
-        midwife.drug("järn", "100 mg", "1 tablett varannan dag", begun + timedelta(weeks=26))
 
 
 def mother(c: Chart) -> None:

@@ -1,11 +1,11 @@
 """Falls, strokes and forgetfulness: what begins at the emergency department and ends in home care."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from fvm.demo import codes
 from fvm.demo.chart import Chart
 from fvm.demo.staff import NURSE, organization
-from fvm.demo.stories.common import background, lives
+from fvm.demo.stories.background import background, lives
 from fvm.demo.values import measured, pressure
 from fvm.demo.visit import Visit
 
@@ -28,6 +28,12 @@ Aktuellt: Snubblade på mattkant i natt, kunde inte stödja på benet. Ingen med
 Status: Förkortat och utåtroterat {side} ben. Distalstatus utan anmärkning.
 Bedömning: Höftfraktur. Åtgärd: Smärtlindring med blockad, höftspår, inskrivning ortopeden.""",
     )
+    _new_hip(c, came, side)
+    _bones(c, came + timedelta(days=30))
+    home_care(c, "Hemsjukvårdsbesök efter höftfraktur")
+
+
+def _new_hip(c: Chart, came: date, side: str) -> None:
     stay = c.at("kirort").visit(
         came + timedelta(days=1), "Inskrivning från akutmottagning", why="S72.0", kind="IMP", hours=24 * 6
     )
@@ -54,13 +60,15 @@ Samordnad vårdplanering genomförd. Utskriven till hemmet med hemsjukvård och 
 Uppföljning: Agrafftagning dag 14 av hemsjukvården. Utredning och behandling av osteoporos på vårdcentral.""",
         hour_later=140,
     )
-    kalcium, alendron = c.at(c.person.home), c.at(c.person.home)
-    since = came + timedelta(days=30)
+
+
+def _bones(c: Chart, since: date) -> None:
+    """Osteoporosis is found, and treated at the health centre."""
     if since < c.today:
-        kalcium.problem("M81.9", since, text="Osteoporos med fragilitetsfraktur")
-        kalcium.drug("kalcium och d-vitamin", "500 mg/800 IE", "1 tablett dagligen", since, why="M81.9")
-        alendron.drug("alendronsyra", "70 mg", "1 tablett en gång i veckan, fastande", since, why="M81.9")
-    home_care(c, "Hemsjukvårdsbesök efter höftfraktur")
+        gp = c.at(c.person.home)
+        gp.problem("M81.9", since, text="Osteoporos med fragilitetsfraktur")
+        gp.drug("kalcium och d-vitamin", "500 mg/800 IE", "1 tablett dagligen", since, why="M81.9")
+        gp.drug("alendronsyra", "70 mg", "1 tablett en gång i veckan, fastande", since, why="M81.9")
 
 
 _ON_ARRIVAL = ("Pigg och gott humör.", "Trött i dag, sovit dåligt.", "Sitter uppe vid ankomst, har ätit frukost.")
@@ -123,9 +131,7 @@ Bedömning: Misstänkt ischemisk stroke, inom tidsfönster för trombolys. Inga 
 Åtgärd: Trombolys given 34 minuter efter ankomst. Inskrivning strokeenhet.""",
     )
     door.procedure("Trombolys vid akut ischemisk stroke", why="I63.9")
-    stay = c.at("avd52").visit(
-        came + timedelta(days=0), "Inskrivning strokeenhet", why="I63.9", kind="IMP", hours=24 * 9
-    )
+    stay = c.at("avd52").visit(came, "Inskrivning strokeenhet", why="I63.9", kind="IMP", hours=24 * 9)
     stay.problem_here("I63.9", "Hjärninfarkt")
     stay.imaging(
         "MR hjärna", "Färsk infarkt i mediaområdet.", "Diffusionsinskränkning kortikalt frontalt, 2 cm.", "NMR"
@@ -138,7 +144,10 @@ Bedömning: Misstänkt ischemisk stroke, inom tidsfönster för trombolys. Inga 
         ("enalapril", "10 mg", "1 tablett dagligen"),
     ):
         ward.drug(word, strength, dose, stay, why="I63.9")
-    follow = came + timedelta(days=90)
+    _three_months_later(c, came + timedelta(days=90))
+
+
+def _three_months_later(c: Chart, follow: date) -> None:
     if follow < c.today:
         visit = c.at("norrby").visit(follow, "Strokemottagning, tremånadersuppföljning", why="I63.9")
         visit.vitals(bp=(c.about(132, 7), c.about(76, 5)))

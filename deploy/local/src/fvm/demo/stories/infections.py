@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from fvm.demo.chart import Chart
 from fvm.demo.staff import NURSE
-from fvm.demo.stories.common import background
+from fvm.demo.stories.background import background
 
 
 def infection(c: Chart) -> None:

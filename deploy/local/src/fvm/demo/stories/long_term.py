@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from fvm.demo.chart import Chart
 from fvm.demo.staff import NURSE
-from fvm.demo.stories.common import background, cold, lives
+from fvm.demo.stories.background import background, cold, lives
 
 _HBA1C_NOTE = """Kontaktorsak: Årskontroll diabetes.
 Mår {mood}. {hypo} Kontrollerar glukos hemma ungefär {often} gånger i veckan.

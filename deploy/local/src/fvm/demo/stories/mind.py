@@ -1,9 +1,9 @@
 """Depression, exhaustion and anxiety in primary care: scores, talks, medicines and sick leave."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from fvm.demo.chart import Chart
-from fvm.demo.stories.common import background, lives
+from fvm.demo.stories.background import background, lives
 
 
 def depression(c: Chart) -> None:
@@ -28,6 +28,12 @@ Plan: Sertralin 50 mg, information om biverkningar första veckorna. Internetfö
 fyra veckor. Telefonkontakt om en vecka.""",
     )
     gp.drug("sertralin", "50 mg", "1 tablett på morgonen", visit, why="F32.1")
+    _better(c, start, score)
+
+
+def _better(c: Chart, start: date, score: int) -> None:
+    """Follow-up; the score falls."""
+    gp = c.at(c.person.home)
     for step, (days, word) in enumerate(
         ((7, "Telefonkontakt"), (30, "Läkarbesök"), (75, "Läkarbesök"), (160, "Läkarbesök"))
     ):

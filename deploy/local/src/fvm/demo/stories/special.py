@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from fvm.demo.chart import Chart
 from fvm.demo.staff import NURSE
-from fvm.demo.stories.common import background, blood_pressure, cold, health_check, lives
+from fvm.demo.stories.background import background, blood_pressure, cold, health_check, lives
 
 
 def healthy_adult(c: Chart) -> None:

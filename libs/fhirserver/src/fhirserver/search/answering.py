@@ -1,0 +1,212 @@
+"""From what is asked to a searchset: planned, fetched, logged, and joined from stored bytes (http://hl7.org/fhir/R4/search.html)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from access import allows
+from fhircore.outcome import Issue, operation_outcome
+from fhircore.types import NAMES, TYPES
+from fhirserver.accesslog import Entry
+from fhirserver.bodies import plain
+from fhirserver.engine import Engine
+from fhirserver.messages import Answer, Request
+from fhirserver.problems import Invalid, NotSupported
+from fhirserver.search import sorting
+from fhirserver.search.asked import Asked
+from fhirserver.search.cursor import Position
+from fhirserver.search.explain import explained, refuse_people
+from fhirserver.search.ground import Ground
+from fhirserver.search.includes import Bringing
+from fhirserver.search.order import in_sql
+from fhirserver.search.plan import Plan, part
+from fhirserver.search.resolving import Resolver, needs_lookup
+from fhirserver.search.subset import Cut, cut_for, summary_cut
+from kit.db import Connection
+from kit.problems import Unavailable
+
+_DEFAULT, _LARGEST = 20, 1000  # rows of a page
+_COUNTED = 10_000  # an estimate is exact up to here
+
+
+@dataclass(slots=True)
+class Page:
+    """One page: its rows in order, what is included, and where the pages beside it begin."""
+
+    rows: list[asyncpg.Record] = field(default_factory=list)
+    others: list[asyncpg.Record] = field(default_factory=list)
+    total: int | None = None
+    following: Position | None = None
+    previous: Position | None = None
+
+
+async def answer(engine: Engine, request: Request, asked: Asked) -> Answer:
+    """200 with a searchset; what may not be seen is absent from entries and total alike (D10)."""
+    query = asked.query
+    if query.explain:
+        refuse_people(request)
+    after = engine.seal.open(query.cursor, asked.identity()) if query.cursor else None
+    limit = min(_DEFAULT if query.count is None else query.count, _LARGEST)
+    with searching():
+        made = await planned(engine, request, asked)
+        async with (engine.driven_pool if made.driven else engine.search_pool).acquire() as connection:
+            if query.explain:
+                return Answer(200, await explained(connection, made, made.page(limit, after)))
+            page = await _fetch(connection, engine, request, made, limit, after)
+    await _log(engine, request, made, [*page.rows, *page.others])
+    return Answer(200, _bundle(engine, asked, page))
+
+
+async def planned(engine: Engine, request: Request, asked: Asked) -> Plan:
+    """The plan, with every term looked up that the search names."""
+    ground = Ground(engine.keys, request.sight, engine.mount.base, engine.patient_keys, engine.mount.full_text)
+    kinds = asked.kinds
+    looked_up = any(needs_lookup(criterion) for criteria in kinds.values() for criterion in criteria)
+    if looked_up or len(kinds) > 1:
+        async with engine.search_pool.acquire() as connection:
+            if len(kinds) > len(asked.query.types):
+                kinds = await _present(connection, kinds)
+            if looked_up:
+                resolver = Resolver(connection, ground, engine.codec.unpack)
+                kinds = {name: await resolver.all(name, criteria) for name, criteria in kinds.items()}
+    parts = [part(ground, name, criteria, asked.compartment) for name, criteria in kinds.items()]
+    return Plan(ground, asked.query, parts)
+
+
+_PRESENT = """
+with recursive found(rtype) as (
+    (select rtype from res order by rtype limit 1)
+    union all
+    select (select r.rtype from res r where r.rtype > f.rtype order by r.rtype limit 1) from found f where f.rtype is not null)
+select rtype from found where rtype is not null"""
+
+
+async def _present(con: Connection, kinds: dict[str, Any]) -> dict[str, Any]:
+    """Those of many types of which there is anything at all; never none."""
+    stored = {NAMES[row[0]] for row in await con.fetch(_PRESENT)}
+    return {name: criteria for name, criteria in kinds.items() if name in stored} or dict(list(kinds.items())[:1])
+
+
+@contextmanager
+def searching() -> Iterator[None]:
+    """What the database may say to a search, as the refusal it is."""
+    try:
+        yield
+    except asyncpg.QueryCanceledError:
+        raise NotSupported(
+            "The search takes too long; narrow it, for example by patient or date", at="search"
+        ) from None
+    except asyncpg.DataError:
+        raise Invalid("The search holds a value that cannot be compared with anything stored") from None
+    except (asyncpg.StatementTooComplexError, asyncpg.ProgramLimitExceededError):
+        raise NotSupported("The search is too large; ask in several", at="search") from None
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError):
+        raise Unavailable("The record cannot be searched and logged just now; try again") from None
+
+
+async def _fetch(
+    con: Connection, engine: Engine, request: Request, made: Plan, limit: int, after: Position | None
+) -> Page:
+    query, page = made.query, Page()
+    only_counted = query.summary == "count" or limit == 0
+    if query.total in ("accurate", "estimate") or only_counted:
+        page.total = await _total(con, made, exact=query.total != "estimate")
+    if only_counted:
+        return page
+    rows, values = await _rows(con, engine, made, limit, after)
+    more, page.rows = len(rows) > limit, rows[:limit]
+    back = after is not None and after.back
+    if back:
+        page.rows.reverse()
+    if page.rows and (back or more):
+        page.following = Position(values[page.rows[-1]["key"]], page.rows[-1]["key"])
+    if page.rows and (more if back else after is not None):
+        page.previous = Position(values[page.rows[0]["key"]], page.rows[0]["key"], back=True)
+    if page.total is None and after is None and not more and query.total != "none":
+        page.total = len(rows)  # a result that fits on its first page has been counted by showing it
+    if query.include or query.revinclude:
+        scopes = request.caller.scopes
+        page.others = await Bringing(con, made.ground, lambda name: allows(scopes, name, "r")).all(query, page.rows)
+    return page
+
+
+async def _rows(
+    con: Connection, engine: Engine, made: Plan, limit: int, after: Position | None
+) -> tuple[list[asyncpg.Record], dict[int, tuple[Any, ...]]]:
+    """Up to one more than a page, in the order of reading, with their sort values by key."""
+    sort = made.query.sort
+    if not in_sql(sort):
+        found = made.some(sorting.MOST + 1)
+        every = await con.fetch(found.text, *found.values)
+        return await sorting.page(every, sort, engine.codec.unpack, limit, after)
+    statement = made.page(limit, after)
+    rows = list(await con.fetch(statement.text, *statement.values))
+    names = [f"s{place}" for place in range(max(len(sort), 1))]
+    return rows, {row["key"]: tuple(row[name] for name in names) for row in rows}
+
+
+async def _total(con: Connection, made: Plan, *, exact: bool) -> int:
+    """How many there are. An estimate counts up to a limit; beyond it only who may see everything is told the database's
+    guess, since statistics know of what is hidden."""
+    if not exact:
+        some = made.count(_COUNTED + 1)
+        found = int(await con.fetchval(some.text, *some.values))
+        if found <= _COUNTED:
+            return found
+        if made.ground.sight.everything:
+            whole = made.count()
+            told = msgspec.json.decode(await con.fetchval(f"explain (format json) {whole.text}", *whole.values))
+            return max(found, int(told[0]["Plan"]["Plans"][0]["Plan Rows"]))
+    counting = made.count()
+    return int(await con.fetchval(counting.text, *counting.values))
+
+
+async def _log(engine: Engine, request: Request, made: Plan, rows: Sequence[asyncpg.Record]) -> None:
+    """One row for the request: every (patient, type, label) that was shown, and the patients that were asked about."""
+    if not engine.mount.logged:
+        return
+    about = {(row["pat"], row["rtype"], row["lab"]) for row in rows if row["pat"]}
+    if not about:
+        about = {(patient, TYPES[made.parts[0].type_name].number, 0) for patient in made.patients}
+    if about or any(TYPES[one.type_name].patient for one in made.parts):
+        await engine.together.write(Entry(request.caller, "search", sorted(about), len(rows)))
+
+
+def _links(engine: Engine, asked: Asked, page: Page) -> list[dict[str, str]]:
+    base, identity = engine.mount.base, asked.identity()
+    links = [{"relation": "self", "url": asked.url(base)}]
+    for relation, position in (("next", page.following), ("previous", page.previous)):
+        if position is not None:
+            links.append({"relation": relation, "url": asked.url(base, engine.seal.close(position, identity))})
+    return links
+
+
+def _bundle(engine: Engine, asked: Asked, page: Page) -> bytes:
+    """The searchset, joined from stored bytes."""
+    head: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    if page.total is not None:
+        head["total"] = page.total
+    head["link"] = _links(engine, asked, page)
+    groups = ((b"match", page.rows, cut_for(asked.query)), (b"include", page.others, summary_cut(asked.query)))
+    entries = [_entry(engine, row, mode, cut) for mode, rows, cut in groups for row in rows]
+    if asked.query.ignored:
+        entries.append(_ignored(asked.query.ignored))
+    body = plain(head)
+    return body[:-1] + b',"entry":[' + b",".join(entries) + b"]}" if entries else body
+
+
+def _entry(engine: Engine, row: asyncpg.Record, mode: bytes, cut: Cut | None) -> bytes:
+    name, body = NAMES[row["rtype"]], engine.codec.unpack(row["body"])
+    if cut is not None:
+        body = cut(body, name)
+    url = b"%s/%s/%s" % (engine.mount.base.encode(), name.encode(), row["id"].encode())
+    return b'{"fullUrl":"%s","resource":%s,"search":{"mode":"%s"}}' % (url, body, mode)
+
+
+def _ignored(names: Sequence[str]) -> bytes:
+    issues = [Issue("not-supported", f"The parameter '{n[:60]}' was left out", n[:60], "warning") for n in names]
+    return b'{"resource":' + plain(operation_outcome(issues)) + b',"search":{"mode":"outcome"}}'

@@ -41,7 +41,8 @@ def _profile(full: Json) -> Json:
 
 
 def _element(full: Json) -> Json:
-    kept = {name: value for name, value in full.items() if name in _ELEMENT or name.startswith(("fixed", "pattern", "minV", "maxV"))}
+    values = ("fixed", "pattern", "minValue", "maxValue")
+    kept = {name: value for name, value in full.items() if name in _ELEMENT or name.startswith(values)}
     if "binding" in full and full["binding"]["strength"] in ("required", "extensible"):
         kept["binding"] = {name: full["binding"][name] for name in ("strength", "valueSet")}
     if "constraint" in full:
@@ -53,7 +54,12 @@ def _element(full: Json) -> Json:
 def value_sets(found: list[Json], package: Path) -> list[Json]:
     """The value sets that these profiles bind to, as codes by system; those that cannot be listed are left out."""
     terms = Terms(package)
-    urls = {e["binding"]["valueSet"].split("|")[0] for one in found for e in one["differential"]["element"] if "binding" in e}
+    urls = {
+        e["binding"]["valueSet"].split("|")[0]
+        for one in found
+        for e in one["differential"]["element"]
+        if "binding" in e
+    }
     kept = []
     for url in sorted(urls):
         systems = terms.expand(url)

@@ -22,8 +22,8 @@ async def people(ward: Any) -> dict[str, str]:
 SORTS = {
     "family,-birthdate,given": "bcade", "-family,birthdate,-given": "dacbe", "gender,given": "cabde", "-gender,birthdate": "dabce",
     "birthdate,gender": "cabde", "-birthdate,-gender": "dbace", "gender": None, "family,_id": None, "_lastUpdated,family": "abcde",
-    "-_lastUpdated": "edcba", "given,birthdate": "cabde",
-    "-given,birthdate": "bacde",
+    "-_lastUpdated": "edcba", "given,birthdate": "cabed",
+    "-given,birthdate": "baced",
 }  # fmt: skip
 
 

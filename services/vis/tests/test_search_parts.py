@@ -45,10 +45,9 @@ async def test_elements_are_those_asked_for_and_the_mandatory(bench: httpx2.Asyn
 async def test_a_number_in_a_part_keeps_its_digits(ward: Any, bench: httpx2.AsyncClient) -> None:
     patient = await ward.patient()
     body = (
-        '{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/%s"},'
+        '{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/zid"},'
         '"valueQuantity":{"value":5.4000},"component":[{"code":{"text":"c"},"valueQuantity":{"value":1.10e-3}}]}'
-        % patient
-    )
+    ).replace("zid", patient)
     made = await bench.post("/Observation", content=body, headers={"content-type": "application/fhir+json"})
     for part in ("_elements=valueQuantity,component", "_summary=true", "_summary=data"):
         answer = await bench.get(f"/Observation?_id={made.json()['id']}&{part}")

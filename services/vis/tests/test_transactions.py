@@ -155,7 +155,7 @@ async def test_what_is_no_bundle_to_carry_out_is_refused(bench: httpx2.AsyncClie
         answer = await bench.post("", json=body)
         assert answer.status_code == 400, body
         assert answer.json()["resourceType"] == "OperationOutcome"
-    assert (await bench.get("")).status_code == 405
+    assert (await bench.delete("")).status_code == 405
 
 
 async def test_a_batch_does_what_can_be_done_and_says_what_cannot(ward: Any, bench: httpx2.AsyncClient) -> None:

@@ -29,7 +29,9 @@ class Admin:
         return urlunsplit((parts.scheme, f"{role}:{password}@{where}", f"/{role}", parts.query, ""))
 
 
-async def prepare(admin: Admin, memory: Memory, names: Sequence[str], adopt: bool = False) -> None:
+async def prepare(
+    admin: Admin, memory: Memory, names: Sequence[str], adopt: bool = False, most: int = CONNECTIONS
+) -> None:
     """Creates what is missing and sets each role's password and budget of connections.
 
     Raises Trouble when a database of that name belongs to another region (unless `adopt`).
@@ -39,7 +41,7 @@ async def prepare(admin: Admin, memory: Memory, names: Sequence[str], adopt: boo
         if connection.get_server_version().major < OLDEST:
             raise Trouble("PostgreSQL 15 or newer is needed; the server of FVM_POSTGRES_URL is older.")
         for name in names:
-            await _one(connection, name, memory, adopt)
+            await _one(connection, name, memory, adopt, most)
     except asyncpg.InsufficientPrivilegeError as refused:
         raise Trouble(f"The user of FVM_POSTGRES_URL may not create databases and roles: {refused}") from refused
     finally:
@@ -78,7 +80,7 @@ async def connect(url: str) -> asyncpg.Connection:
         raise Trouble(f"PostgreSQL at {at} refuses: {refused}") from refused
 
 
-async def _one(connection: asyncpg.Connection, name: str, memory: Memory, adopt: bool) -> None:
+async def _one(connection: asyncpg.Connection, name: str, memory: Memory, adopt: bool, most: int) -> None:
     exists = await connection.fetchval("select true from pg_database where datname = $1", name)
     if exists and not adopt and await _owner(connection, name) != _mark(memory):
         raise Trouble(
@@ -87,8 +89,8 @@ async def _one(connection: asyncpg.Connection, name: str, memory: Memory, adopt:
         )
     known = await connection.fetchval("select true from pg_roles where rolname = $1", name)
     verb = "alter" if known else "create"
-    password = memory.password(name)
-    await connection.execute(f"{verb} role \"{name}\" login password '{password}' connection limit {CONNECTIONS}")
+    password = memory.password(name).replace("'", "''")
+    await connection.execute(f"{verb} role \"{name}\" login password '{password}' connection limit {most}")
     if not exists:
         await create(connection, name, name)
     await mark(connection, name, memory)

@@ -127,7 +127,7 @@ async def _own_kafka(settings: Settings) -> str:
     from kit.problems import Unavailable
 
     try:
-        known = await topics_there(settings.kafka)
+        known = await topics_there(topics.reached(settings.kafka))
     except Unavailable as away:
         raise Trouble(f"Kafka does not answer at {settings.kafka}; start it, or correct FVM_KAFKA.") from away
     missing = [topic.name for topic in topics.load() if topics.full_name(topic.name, settings.region) not in known]

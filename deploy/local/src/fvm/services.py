@@ -9,7 +9,7 @@ from fvm.part import Part
 from fvm.settings import Settings
 
 # Administrators' doors and machine-wide choices are for the runner only; a service gets its own role and nothing more.
-FOR_THE_RUNNER = ("FVM_POSTGRES_URL", "FVM_HOME", "FVM_GATEWAY_PORT")
+FOR_THE_RUNNER = ("FVM_POSTGRES_URL", "FVM_POSTGRES_URL_FILE", "FVM_HOME", "FVM_GATEWAY_PORT")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from fvm.places import checkout
 from fvm.trouble import Trouble
+from kit.settings import WrongSettings, from_file
 
 Mode = Literal["demo", "production"]
 
@@ -53,9 +54,17 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         gateway_port=gateway_port,
         mllp_port=_port(env, "FVM_MLLP_PORT", 2575),
         public_url=(env.get("FVM_PUBLIC_URL") or f"http://localhost:{gateway_port}").rstrip("/"),
-        postgres_url=env.get("FVM_POSTGRES_URL", ""),
+        postgres_url=_secret(env, "FVM_POSTGRES_URL"),
         kafka=env.get("FVM_KAFKA", ""),
     )
+
+
+def _secret(env: Mapping[str, str], name: str) -> str:
+    """The variable itself, or the content of the file that NAME_FILE names."""
+    try:
+        return from_file(env, name) or env.get(name, "")
+    except WrongSettings as wrong:
+        raise Trouble(str(wrong), 2) from wrong
 
 
 def _data(env: Mapping[str, str]) -> Path:

@@ -9,6 +9,7 @@ import yaml
 
 from fvm.places import kafka_folder
 from fvm.trouble import Trouble
+from kit.settings import Broker, KafkaSettings, WrongSettings, read
 
 DAY = 86_400_000  # milliseconds
 
@@ -59,6 +60,14 @@ def full_name(topic: str, region: str) -> str:
     return f"{region}.{topic}" if region else topic
 
 
+def reached(bootstrap: str) -> Broker:
+    """How this environment says that the broker is spoken to (FVM_KAFKA_SECURITY and its like)."""
+    try:
+        return read(KafkaSettings).model_copy(update={"kafka": bootstrap}).broker
+    except WrongSettings as wrong:
+        raise Trouble(str(wrong), 2) from wrong
+
+
 async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
     """Creates what is missing; Trouble when the broker does not answer or refuses."""
     from kit import kafka
@@ -66,7 +75,7 @@ async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
 
     wanted = [kafka.Topic(full_name(t.name, region), t.partitions, config=t.settings()) for t in topics]
     try:
-        await kafka.ensure_topics(bootstrap, wanted)
+        await kafka.ensure_topics(reached(bootstrap), wanted)
     except Unavailable as away:
         raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away
     except RuntimeError as refused:  # what the broker refuses (aiokafka is spoken in kit.kafka only)
@@ -79,6 +88,6 @@ async def drop(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
     from kit.problems import Unavailable
 
     try:
-        await kafka.delete_topics(bootstrap, [full_name(topic.name, region) for topic in topics])
+        await kafka.delete_topics(reached(bootstrap), [full_name(topic.name, region) for topic in topics])
     except Unavailable as away:
         raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away

@@ -8,11 +8,11 @@ from urllib.parse import unquote
 import structlog
 from fastapi import FastAPI
 
-from access import allows
 from fhircore.outcome import InvalidFHIR
 from fhircore.types import TYPES
+from fhirserver.allowing import allow
 from fhirserver.engine import Engine
-from fhirserver.intake import ID, refuse_patients
+from fhirserver.intake import ID
 from fhirserver.interactions.batch import batch
 from fhirserver.interactions.capabilities import capabilities, statement
 from fhirserver.interactions.compartment import search_compartment
@@ -31,9 +31,8 @@ from fhirserver.openapi import joined
 from fhirserver.operations.delivering import Stream, send_stream
 from fhirserver.operations.dispatching import is_operation, operate
 from fhirserver.operations.exporting import asks_async, search_later
-from fhirserver.problems import Forbidden, Invalid, NotAllowed, NotFound, TooLarge
+from fhirserver.problems import Invalid, NotAllowed, NotFound, TooLarge
 from kit.auth import Verifier, bearer
-from kit.problems import Header
 from kit.refusals import as_problem
 from kit.telemetry import observe
 
@@ -122,15 +121,15 @@ class FhirDoor:
             raise NotFound(f"'{unquote(type_name)[:60]}' is not a resource type of FHIR R4", at="resourceType")
         match (method, *parts[1:]):
             case ("GET", id) if not id.startswith(("_", "$")):
-                self._allow(request, type_name, "r")
+                allow(engine, request, type_name, "r")
                 return "{type}/{id}", await read(engine, request, type_name, _id(id))
             case ("GET",) | ("POST", "_search"):
-                self._allow(request, type_name, "s")
+                allow(engine, request, type_name, "s")
                 if asks_async(request):
                     return "{type}?", await search_later(engine, request, type_name)
                 return "{type}?", await search(engine, request, type_name)
             case ("POST",):
-                self._allow(request, type_name, "c")
+                allow(engine, request, type_name, "c")
                 return "{type}", await create(engine, request, type_name)
         return await self._at_one(request, type_name)
 
@@ -139,23 +138,23 @@ class FhirDoor:
         engine = self._engine
         match (request.method, *request.path[1:]):
             case ("PUT", id):
-                self._allow(request, type_name, "u")
+                allow(engine, request, type_name, "u")
                 return "{type}/{id}", await update(engine, request, type_name, _id(id))
             case ("DELETE", id):
-                self._allow(request, type_name, "d")
+                allow(engine, request, type_name, "d")
                 return "{type}/{id}", await delete(engine, request, type_name, _id(id))
             case ("GET", id, "_history"):
-                self._allow(request, type_name, "r")
+                allow(engine, request, type_name, "r")
                 return "{type}/{id}/_history", await history(engine, request, type_name, _id(id))
             case ("GET", id, "_history", version):
-                self._allow(request, type_name, "r")
+                allow(engine, request, type_name, "r")
                 return "{type}/{id}/_history/{version}", await vread(engine, request, type_name, _id(id), version)
             case ("GET", id, "$everything") if type_name == "Patient":
-                self._allow(request, "Patient", "r")
+                allow(engine, request, "Patient", "r")
                 return "Patient/{id}/$everything", await everything(engine, request, _id(id))
             case ("GET", id, kind) | ("POST", id, kind, "_search") if _in_patient(request.path):
                 if kind != "*":
-                    self._allow(request, kind, "s")
+                    allow(engine, request, kind, "s")
                 return "Patient/{id}/{type}?", await search_compartment(engine, request, _id(id), kind)
         raise NotAllowed(f"{request.method} is not an interaction of this address", at="method")
 
@@ -170,17 +169,6 @@ class FhirDoor:
         if bundle.type == "batch":
             return "batch", await batch(self._engine, request, bundle)
         return "transaction", await transaction(self._engine, request, bundle)
-
-    def _allow(self, request: Request, type_name: str, action: str) -> None:
-        """The token's scopes, and whether this door takes that write at all (D4)."""
-        mount = self._engine.mount
-        if action in "cud":
-            refuse_patients(request.caller)
-            if not mount.writable(type_name):
-                text = f"{type_name} is not written here. {mount.elsewhere}"
-                raise NotAllowed(text, headers=(Header("Allow", "GET"),))
-        if not allows(request.caller.scopes, type_name, action):
-            raise Forbidden(f"The token's scopes do not allow this for {type_name}", at="scope")
 
 
 def _takes_parameters(path: tuple[str, ...]) -> bool:

@@ -12,6 +12,7 @@ from fhircore.validate import validator
 from fhirserver.bodies import minified, parsed, repeats_a_name
 from fhirserver.messages import Request
 from fhirserver.problems import Forbidden, Invalid, NotProcessable
+from fhirserver.profiling import IN_FORCE
 from kit.caller import Caller
 from kit.problems import Header
 
@@ -50,6 +51,7 @@ def checked(raw: bytes, data: Any, expected: str | None = None, at: str = "") ->
         raise Invalid(f"A {expected} was expected, this is a {type_name}", at=at or "resourceType")
     issues = validator(type_name)(data)
     errors = [issue for issue in issues if issue.severity in ("error", "fatal")]
+    errors = errors or IN_FORCE.faults(type_name, data)
     if errors:
         if at:
             errors = [

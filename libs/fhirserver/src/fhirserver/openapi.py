@@ -55,7 +55,7 @@ def paths(base: str, statement: Mapping[str, Any]) -> Json:
             "get": _operation("vread", "One version", "Resource"),
         },
     }
-    found |= _operations(base, rest["resource"]) | _jobs(base, rest.get("operation", ()))
+    found |= _operations(base, rest["resource"]) | _validate(base) | _jobs(base, rest.get("operation", ()))
     tag = {"name": "fhir", "description": f"FHIR R4 at {base}. {_written(may['create'], every)}"}
     return {"tags": [tag], "paths": _without_writes(found, may), "components": _components(every)}
 
@@ -114,6 +114,8 @@ def _operations(base: str, resources: Sequence[Mapping[str, Any]]) -> Json:
     found: Json = {}
     for resource in resources:
         for operation in resource.get("operation", ()):
+            if operation["name"] == "validate":
+                continue  # of every type: in `_validate`
             later = operation["name"] == "export"
             of_type = later and resource["type"] == "Patient"
             name = f"{base}/{resource['type']}{'' if of_type else '/{id}'}/${operation['name']}"
@@ -123,6 +125,17 @@ def _operations(base: str, resources: Sequence[Mapping[str, Any]]) -> Json:
             if not of_type:
                 found[name]["parameters"] = [_ID]
     return found
+
+
+def _validate(base: str) -> Json:
+    """$validate, of a type and of one resource."""
+    of_type = _operation("validate", "What is wrong with a resource; nothing is stored", "OperationOutcome", body="Resource")
+    of_one = _operation("validate-one", "The same, as a version of this resource", "OperationOutcome", body="Resource")
+    stored = _operation("validate-stored", "What is wrong with the stored resource", "OperationOutcome")
+    return {
+        f"{base}/{{type}}/$validate": {"parameters": [_TYPE], "post": of_type},
+        f"{base}/{{type}}/{{id}}/$validate": {"parameters": [_TYPE, _ID], "get": stored, "post": of_one},
+    }
 
 
 def _written(types: Sequence[str], every: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ class WrongSettings(Exception):
 
 
 class FromEnvironment(BaseSettings):
-    """Reads FVM_NAME, or the file that FVM_NAME_FILE names (its content without the spaces around it)."""
+    """Reads each setting's variable, or the file that the variable with _FILE after it names (without outer spaces)."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -35,7 +35,7 @@ class FromEnvironment(BaseSettings):
 
 
 class _Files(PydanticBaseSettingsSource):
-    """FVM_NAME_FILE for every setting NAME, as container engines hand out secrets."""
+    """Settings from files, as container engines hand out secrets."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         return from_file(os.environ, PREFIX + field_name.upper()), field_name, False

@@ -43,10 +43,10 @@ def _child(spot: Spot, context: Context) -> Check | None:
         found = step(owner)
         count = len(found)
         if count < least:
-            times = "is required" if least == 1 else f"is required at least {least} times"
-            out.tell("required", f"{says}{name} {times}.", f"{owner.place}.{name}")
+            times = "" if least == 1 else f" at least {times_of(least)}"
+            out.tell("required", f"{says}{name} is required{times}.", f"{owner.place}.{name}")
         if most is not None and count > most:
-            allowed = f"may be there at most {most} times" if most else "is not allowed"
+            allowed = f"may be there at most {times_of(most)}" if most else "is not allowed"
             out.tell("structure", f"{says}{name} {allowed}.", found[most])
         if count:
             out.spend(count)
@@ -57,6 +57,10 @@ def _child(spot: Spot, context: Context) -> Check | None:
             sliced(owner, found, out)
 
     return check
+
+
+def times_of(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 class _Slice:
@@ -115,7 +119,11 @@ def _sorted(
             if index < 0:
                 outside = True
                 if closed:
-                    out.tell("structure", f"{says}{name} fits none of the slices {_named(slices)}, and no other is allowed.", one)
+                    out.tell(
+                        "structure",
+                        f"{says}{name} fits none of the slices {_named(slices)}, and no other is allowed.",
+                        one,
+                    )
                 elif rest is not None:
                     rest(one, out)
                 continue
@@ -142,7 +150,9 @@ def _index(slices: list[_Slice], one: Node, out: Findings) -> int:
 def _counted(name: str, part: _Slice, held: list[Any], owner: Node, out: Findings, says: str) -> None:
     count = len(held)
     if count < part.min:
-        out.tell("required", f"{says}{name}, slice {part.name}: at least {part.min} must be there.", f"{owner.place}.{name}")
+        out.tell(
+            "required", f"{says}{name}, slice {part.name}: at least {part.min} must be there.", f"{owner.place}.{name}"
+        )
     if part.max is not None and count > part.max:
         allowed = f"at most {part.max} may be there" if part.max else "none may be there"
         out.tell("structure", f"{says}{name}, slice {part.name}: {allowed}.", held[part.max])
@@ -156,4 +166,3 @@ def _counted(name: str, part: _Slice, held: list[Any], owner: Node, out: Finding
 
 def _named(slices: list[_Slice]) -> str:
     return ", ".join(part.name for part in slices)[:300]
-

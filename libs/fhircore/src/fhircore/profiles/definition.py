@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fhircore.fhirpath.hierarchy import fields
+from fhircore.fhirpath.hierarchy import fields, is_a
 from fhircore.outcome import InvalidFHIR
 
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 MAX_ELEMENTS = 5000
 MAX_STEPS = 40  # of one element's path
+_ABSTRACT = frozenset(("Element", "BackboneElement", "Resource", "DomainResource"))
 
 Json = dict[str, Any]
 
@@ -72,7 +73,9 @@ def definition(resource: Json, *, snapshot: bool = False) -> Definition:
 
 
 def _read(resource: Json, snapshot: bool) -> Definition:
-    parts = [resource[part]["element"] for part in ("differential", "snapshot") if resource.get(part, {}).get("element")]
+    parts = [
+        resource[part]["element"] for part in ("differential", "snapshot") if resource.get(part, {}).get("element")
+    ]
     full = "differential" not in resource or not resource["differential"].get("element") or snapshot
     said: list[Json] = [] if not parts else parts[-1 if full else 0]
     if len(said) > MAX_ELEMENTS:
@@ -155,3 +158,8 @@ def static_type(owner: str | None, step: Step) -> str | None:
     types = {field.type for field in known.values() if field.base == step.name}
     kind = types.pop() if len(types) == 1 else None
     return "Quantity" if kind in ("SimpleQuantity", "MoneyQuantity") else kind
+
+
+def is_type(name: str, code: str) -> bool:
+    """Whether an element of this type is of the type that a profile names: that one, or one derived from an abstract one."""
+    return name == code or (code in _ABSTRACT and is_a(name, code))

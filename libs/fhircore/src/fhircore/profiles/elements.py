@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from fhircore.fhirpath import Hooks, PathError, compile_test
-from fhircore.fhirpath.hierarchy import is_a
 from fhircore.fhirpath.model import Node
-from fhircore.profiles.definition import canonical, core_type
+from fhircore.profiles.definition import canonical, core_type, is_type
 from fhircore.profiles.findings import Findings
 from fhircore.profiles.paths import target
 from fhircore.profiles.slicing import Known
@@ -43,7 +42,7 @@ class Context:
     @property
     def says(self) -> str:
         """The beginning of every sentence."""
-        return f"{self.profile}{f', slice {'/'.join(self.slices)}' if self.slices else ''}: "
+        return f"{self.profile}, slice {'/'.join(self.slices)}: " if self.slices else f"{self.profile}: "
 
     def within(self, name: str) -> "Context":
         return replace(self, slices=(*self.slices, name))
@@ -58,7 +57,7 @@ def single_tests(spot: Spot, context: Context) -> Iterator[Check]:
     for pattern in spot.pattern:
         yield _pattern(pattern, context.says)
     if spot.binding is not None:
-        yield _bound(*spot.binding, context)
+        yield _bound(*spot.binding, context, choice=spot.name.endswith("[x]"))
     if spot.low is not None:
         yield _limit(spot.low, "<", "at least", context.says)
     if spot.high is not None:
@@ -78,7 +77,7 @@ def _types(rules: tuple[TypeRule, ...], context: Context) -> Iterator[Check]:
     def typed(found: Node, out: Findings) -> None:
         fits = right.get(found.type)
         if fits is None:
-            fits = "." in found.type or any(is_a(found.type, code) for code in codes)
+            fits = "." in found.type or any(is_type(found.type, code) for code in codes)
             if len(right) < 300:
                 right[found.type] = fits
         if not fits:
@@ -118,8 +117,12 @@ def _pointing(urls: tuple[str, ...], context: Context) -> Check:
         if found.type != "Reference":
             return
         pointed = target(found)
-        if pointed is not None and not any(is_a(pointed.type, kind) for kind in kinds):
-            out.tell("value", f"{says}this must refer to {allowed}, not to {shown(pointed.type)}.", f"{found.place}.reference")
+        if pointed is not None and not any(is_type(pointed.type, kind) for kind in kinds):
+            out.tell(
+                "value",
+                f"{says}this must refer to {allowed}, not to {shown(pointed.type)}.",
+                f"{found.place}.reference",
+            )
 
     return check
 
@@ -160,19 +163,30 @@ def _length(most: int, says: str) -> Check:
     return check
 
 
-def _bound(strength: str, url: str, context: Context) -> Check:
-    """A required value set refuses; of an extensible one it is said only that the code is not in it."""
+_CODED = frozenset(("code", "Coding", "CodeableConcept", "Quantity"))
+
+
+def _bound(strength: str, url: str, context: Context, *, choice: bool) -> Check:
+    """A required value set refuses; of an extensible one it is said only that the code is not in it.
+
+    Of a choice of types (value[x]) those without codes are not bound.
+    """
     among: ValueSet | None = context.known.value_set(url)
     name, says, required = canonical(url)[0], context.says, strength == "required"
 
     def check(found: Node, out: Findings) -> None:
-        codings = coded(found)
+        codings = None if choice and found.type not in _CODED else coded(found)
         if codings is None or (not codings and not required):
             return
         held = None if among is None else member(codings, among)
         if held is None:
             if codings:
-                out.tell("not-supported", f"{says}whether the code is in {name} could not be told here.", found, "information")
+                out.tell(
+                    "not-supported",
+                    f"{says}whether the code is in {name} could not be told here.",
+                    found,
+                    "information",
+                )
         elif not held and required:
             out.tell("code-invalid", f"{says}the code must be one of {name}.", found)
         elif not held:

@@ -33,5 +33,7 @@ class Findings:
         """Count work. Raises Enough, with an issue that says so, when it is more than may be."""
         self.work -= amount
         if self.work < 0:
-            self.issues.append(Issue("too-costly", "The resource is too large to be checked against its profiles wholly."))
+            self.issues.append(
+                Issue("too-costly", "The resource is too large to be checked against its profiles wholly.")
+            )
             raise Enough

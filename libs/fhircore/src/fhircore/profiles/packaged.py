@@ -19,9 +19,13 @@ class Packaged:
     def find(self, url: str) -> Json | None:
         return self._by_url.get(url)
 
-    def urls(self) -> list[str]:
-        """The addresses of all profiles, sorted."""
-        return sorted(url for url, one in self._by_url.items() if one["resourceType"] == "StructureDefinition")
+    def urls(self, type_name: str | None = None) -> list[str]:
+        """The addresses of all profiles (of this type), sorted."""
+        return sorted(
+            url
+            for url, one in self._by_url.items()
+            if one["resourceType"] == "StructureDefinition" and type_name in (None, one["type"])
+        )
 
 
 @cache

@@ -15,7 +15,9 @@ Reader = Callable[[Node], Items]
 # ("name", x), ("extension", url), ("resolve", ""), ("ofType", type)
 Path = tuple[tuple[str, str], ...]
 
-_STEP = re.compile(r"extension\(\s*['\"]([^'\"]+)['\"]\s*\)|(resolve)\(\s*\)|(?:ofType|as)\(\s*(\w+)\s*\)|(\$this)|(\w+)(?:\[x\])?")
+_STEP = re.compile(
+    r"extension\(\s*['\"]([^'\"]+)['\"]\s*\)|(resolve)\(\s*\)|(?:ofType|as)\(\s*(\w+)\s*\)|(\$this)|(\w+)(?:\[x\])?"
+)
 
 
 @cache
@@ -25,11 +27,15 @@ def steps(path: str) -> Path:
     at = 0
     while at < len(path):
         step = _STEP.match(path, at)
-        if step is None or (step.end() < len(path) and path[step.end()] != "."):
+        if step is None or path[step.end() :][:1] not in ("", ".") or path[step.end() :] == ".":
             raise Unusable("A discriminator's path is element names, extension(), ofType() and resolve() only.")
         url, resolve, kind, this, name = step.groups()
-        if not this:
-            found.append(("extension", url) if url else ("resolve", "") if resolve else ("ofType", kind) if kind else ("name", name))
+        if url:
+            found.append(("extension", url))
+        elif resolve:
+            found.append(("resolve", ""))
+        elif not this:
+            found.append(("ofType", kind) if kind else ("name", name))
         at = step.end() + 1
     return tuple(found)
 
@@ -37,19 +43,38 @@ def steps(path: str) -> Path:
 def stepper(name: str) -> Reader:
     """The children of a node by element name; what that means is looked up once for each type met."""
     name = name.removesuffix("[x]")
-    known: dict[str, tuple[Entry, ...]] = {}
+    known: dict[str, Callable[[Any], tuple[Entry, ...]]] = {}
 
     def step(owner: Node) -> Items:
-        if owner.value.__class__ is not dict:
+        value = owner.value
+        if value.__class__ is not dict:
             return child(owner, name)
-        found = known.get(owner.type)
-        if found is None:
-            found = known[owner.type] = entries(owner.type, name)
+        pick = known.get(owner.type)
+        if pick is None:
+            pick = known[owner.type] = _picker(entries(owner.type, name))
+        found = pick(value)
+        if not found:
+            return []
         out: Items = []
         children_named(owner, found, out)
         return out
 
     return step
+
+
+def _picker(found: tuple[Entry, ...]) -> Callable[[Any], tuple[Entry, ...]]:
+    """Of the JSON properties that an element may have those that are there."""
+    if len(found) == 1:
+        (only,) = found
+        key, under = only.key, only.under
+        return lambda value: found if key in value or under in value else ()
+    table = {key: one for one in found for key in (one.key, one.under)}
+
+    def pick(value: Any) -> tuple[Entry, ...]:
+        here = [table[key] for key in value if key in table]
+        return tuple(here) if len(here) < 2 else tuple({one.key: one for one in here}.values())
+
+    return pick
 
 
 def reader(path: Path) -> Reader:
@@ -73,7 +98,9 @@ def _way(kind: str, said: str) -> Reader:
     if kind == "resolve":
         return lambda item: [found] if (found := target(item)) else []
     extensions = stepper("extension")
-    return lambda item: [one for one in extensions(item) if one.value.__class__ is dict and one.value.get("url") == said]
+    return lambda item: [
+        one for one in extensions(item) if one.value.__class__ is dict and one.value.get("url") == said
+    ]
 
 
 def target(reference: Node) -> Node | None:
@@ -81,8 +108,8 @@ def target(reference: Node) -> Node | None:
     if reference.value.__class__ is not dict:
         return None
     pointed = reference.value.get("reference")
-    kind = pointed_type(pointed) if pointed.__class__ is str else None
-    if kind == LOCAL:
+    kind = pointed_type(pointed) if isinstance(pointed, str) else None
+    if kind == LOCAL and pointed is not None:
         return _contained(reference, pointed[1:])
     if kind is None or kind == WRONG_FORM:
         named = reference.value.get("type")

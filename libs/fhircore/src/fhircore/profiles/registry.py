@@ -54,6 +54,7 @@ class Profiles:
         self._definitions: dict[str, Definition | None] = {}
         self._trees: dict[str, tuple[Definition, Spot] | Unusable | None] = {}
         self._checks: dict[str, Check | None] = {}
+        self._broken: dict[str, Unusable] = {}  # what could be read and not compiled
         self._sets: dict[str, ValueSet | None] = {}
         self._extensions: dict[str, bool] = {}
         self._hooks = Hooks(member_of=self._member_of, conforms_to=self._conforms_to)
@@ -66,8 +67,8 @@ class Profiles:
         """Know exactly these beside what the source has; what has no address or is of another type is left out."""
         known = ((one.get("url"), one) for one in resources if one.get("resourceType") in KEPT)
         self._added = {url: one for url, one in known if url.__class__ is str}
-        for kept in (self._definitions, self._trees, self._checks, self._sets, self._extensions):
-            kept.clear()  # type: ignore[attr-defined]
+        for kept in (self._definitions, self._trees, self._checks, self._broken, self._sets, self._extensions):
+            kept.clear()
 
     def find(self, url: str) -> Json | None:
         """The resource of this canonical address."""
@@ -77,7 +78,10 @@ class Profiles:
 
     def known(self, url: str) -> bool:
         """Whether the canonical is a profile that can be checked against."""
-        return core_type(url) is not None or self.tree(url) is not None
+        if core_type(url) is not None:
+            return True
+        self._check(url)  # what cannot be compiled is not usable
+        return self.tree(url) is not None
 
     def why_not(self, url: str) -> str:
         """In one sentence why a profile cannot be checked against."""
@@ -106,7 +110,9 @@ class Profiles:
             try:
                 self._resource(node(resource), wanted, out, everything)
             except RecursionError:
-                out.tell("too-costly", "The resource is nested too deeply to be checked against its profiles.", "", "warning")
+                out.tell(
+                    "too-costly", "The resource is nested too deeply to be checked against its profiles.", "", "warning"
+                )
         return out.issues
 
     def _resource(self, root: Node, wanted: list[str], out: Findings, everything: bool) -> None:
@@ -202,6 +208,8 @@ class Profiles:
     def value_set(self, url: str) -> ValueSet | None:
         """The value set of this canonical, as far as it is known."""
         if url not in self._sets:
+            if len(self._sets) > 10_000:  # rules may ask for what a resource names
+                self._sets.clear()
             self._sets[url] = value_set(url, self.find)
         return self._sets[url]
 
@@ -216,32 +224,36 @@ class Profiles:
     # Kept
 
     def _check(self, url: str) -> Check | None:
-        if url not in self._checks:
-            found = self.tree_and_definition(url)
-            self._checks[url] = None
-            if found is not None:
-                self._checks[url] = self._compiled(url, *found)
-        return self._checks[url]
+        address = canonical(url)[0]
+        if address not in self._checks:
+            found = self.tree_and_definition(address)
+            if found is None:
+                return None
+            self._checks[address] = self._compiled(address, *found)
+        return self._checks[address]
 
     def _compiled(self, url: str, about: Definition, tree: Spot) -> Check | None:
         try:
             return compiled(tree, Context(self, about.name))
         except Unusable as error:
-            self._trees[url] = error
+            self._broken[url] = error
             return None
 
     def _tree(self, url: str) -> tuple[Definition, Spot] | Unusable | None:
         if url not in self._trees:
             if len(self._trees) > 10_000:  # claims are anybody's
                 self._trees.clear()
-            self._trees[url] = None
-            try:
-                self._trees[url] = tree_of(url, self._definition)
-            except KeyError:
-                return None
-            except Unusable as error:
-                self._trees[url] = error
-        return self._trees[url]
+            self._trees[url] = self._read(url)
+        found = self._trees[url]
+        return self._broken.get(canonical(url)[0], found) if self._broken else found
+
+    def _read(self, url: str) -> tuple[Definition, Spot] | Unusable | None:
+        try:
+            return tree_of(url, self._definition)
+        except KeyError:
+            return None
+        except Unusable as error:
+            return error
 
     def _definition(self, url: str) -> Definition | None:
         """The definition of this canonical, of the version that it names when it names one."""
@@ -267,5 +279,3 @@ def _inside(root: Node) -> Iterable[Node]:
                 yield from found
                 stack += found
                 stack += child(one, "part") if name == "parameter" else ()
-
-

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from fhircore.fhirpath.hierarchy import is_a
 from fhircore.fhirpath.model import Node
-from fhircore.profiles.definition import Unusable, canonical, core_type
+from fhircore.profiles.definition import Unusable, canonical, core_type, is_type
 from fhircore.profiles.paths import Path, reader, stepper, steps
 from fhircore.profiles.terms import coded, member
 from fhircore.profiles.tree import Slicing, Spot, TypeRule
@@ -69,6 +68,9 @@ def _match(kind: str, path: Path, slice_: Spot, known: Known) -> Match | None:
 
 def _by_value(path: Path, places: list[Spot], known: Known) -> Match | None:
     """Every criterion that the definition has at this path is met by some value there."""
+    plain = _plain(path, places)
+    if plain is not None:
+        return plain
     criteria = [test for place in places if (test := _fits(place, known)) is not None]
     if not criteria:
         return None
@@ -79,12 +81,24 @@ def _by_value(path: Path, places: list[Spot], known: Known) -> Match | None:
     return lambda node: all(any(test(one) for one in read(node)) for test in criteria)
 
 
+def _plain(path: Path, places: list[Spot]) -> Match | None:
+    """The commonest by far, without nodes: one text in one element, as `system` of an identifier or `url` of an extension."""
+    if len(path) != 1 or len(places) != 1 or path[0] != ("name", places[0].name):
+        return None
+    (place,) = places
+    wanted = place.exact or place.pattern
+    if len(wanted) != 1 or wanted[0].__class__ is not str or (place.exact and place.pattern):
+        return None
+    key, (text,) = place.name, wanted
+    return lambda node: node.value.__class__ is dict and node.value.get(key) == text
+
+
 def _by_type(path: Path, places: list[Spot]) -> Match | None:
     codes = tuple({rule.code for place in places for rule in place.types or ()})
     if not codes:
         return None
     read = reader(path)
-    return lambda node: any(is_a(one.type, code) for one in read(node) for code in codes)
+    return lambda node: any(is_type(one.type, code) for one in read(node) for code in codes)
 
 
 def _by_existence(path: Path, places: list[Spot]) -> Match:

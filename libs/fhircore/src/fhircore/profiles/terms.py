@@ -73,7 +73,9 @@ def _include(into: ValueSet, part: Json, find: Find, depth: int) -> None:
     elif system is not None:
         known = find(system)
         if known is not None and known.get("resourceType") == "CodeSystem" and known.get("content") == "complete":
-            into.codes.setdefault(system, set()).update(one["code"] for one in _concepts(known.get("concept", ()), "concept"))
+            into.codes.setdefault(system, set()).update(
+                one["code"] for one in _concepts(known.get("concept", ()), "concept")
+            )
         else:
             into.whole.add(system)
     elif len(sets) > 1:

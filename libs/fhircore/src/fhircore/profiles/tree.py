@@ -102,7 +102,8 @@ def _chain(url: str, find: Callable[[str], Definition | None]) -> list[Definitio
 
 def _lay(root: Spot, element: Element, owner: Definition) -> None:
     """Lay one element's words over what is known of its place."""
-    spot, kind, base = root, owner.type, None
+    spot, base = root, None
+    kind: str | None = owner.type
     for step in element.steps:
         base = None if kind is None else _base_of(kind, step.name)
         spot = spot.children.setdefault(step.name, Spot(step.name))

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
+from fhircore.fhirpath.errors import PathError
 from fhircore.fhirpath.model import Node
 from fhircore.fhirpath.operators import OPERATORS
-from fhircore.fhirpath.errors import PathError
 
 _NUMBERS = (int, float, Decimal)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhircore.params import params_of
+from fhircore.profiles import packaged
 from fhircore.types import TYPES
 from fhirserver.bodies import plain
 from fhirserver.engine import Engine
@@ -78,6 +79,7 @@ def _resource(engine: Engine, name: str) -> dict[str, Any]:
     ]
     found: dict[str, Any] = {
         "type": name,
+        **({"supportedProfile": profiles} if (profiles := packaged().urls(name)) else {}),
         "interaction": [{"code": code} for code in (*_READ, *(_WRITE if writes else ()))],
         "versioning": "versioned-update",
         "readHistory": True,

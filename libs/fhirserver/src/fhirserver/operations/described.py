@@ -28,7 +28,8 @@ def of_the_system(mount: Mount) -> list[Operation]:
 
 
 def of_type(name: str) -> list[Operation]:
-    """CapabilityStatement.rest.resource.operation: of the type Patient, and of one Group."""
-    if name not in ("Patient", "Group"):
-        return []
-    return [{"name": "export", "definition": f"{_BULK}/{name.lower()}-export"}]
+    """CapabilityStatement.rest.resource.operation: $validate of all, $export of the type Patient and of one Group."""
+    found = [{"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}]
+    if name in ("Patient", "Group"):
+        found.append({"name": "export", "definition": f"{_BULK}/{name.lower()}-export"})
+    return found

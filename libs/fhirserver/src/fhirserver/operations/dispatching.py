@@ -8,11 +8,19 @@ from fhirserver.intake import ID
 from fhirserver.messages import Answer, Request, json_only
 from fhirserver.operations.exporting import export
 from fhirserver.operations.following import fetch, follow
+from fhirserver.operations.graphql import graphql
 from fhirserver.operations.intaking import Receive, intake, resumed
+from fhirserver.operations.lastn import lastn
+from fhirserver.operations.meta import meta
+from fhirserver.operations.purging import purge_asked
 from fhirserver.operations.reindexing import reindex
+from fhirserver.operations.validating import validate
 from fhirserver.problems import Invalid, NotAllowed, NotFound
 
-_OURS = ("$export", "$import", "$reindex", "$job")
+_OURS = (
+    "$export", "$import", "$reindex", "$job", "$graphql", "$validate",
+    "$meta", "$meta-add", "$meta-delete", "$lastn", "$purge",
+)  # fmt: skip
 
 
 def is_operation(path: tuple[str, ...]) -> bool:
@@ -48,6 +56,26 @@ async def _operate(
             request.body = await body() if request.method == "POST" else b""
             json_only(request)
             return await _export(engine, request)
+        case ("GET" | "POST", type_name, *id, "$validate") if len(id) < 2:
+            request.body = await body() if request.method == "POST" else b""
+            answer = await validate(engine, request, type_name, id[0] if id else None)
+            return "{type}/{id}/$validate" if id else "{type}/$validate", answer
+    return await _at_once(engine, request, body)
+
+
+async def _at_once(engine: Engine, request: Request, body: Callable[[], Awaitable[bytes]]) -> tuple[str, Answer]:
+    """The operations that are answered at once and post little."""
+    request.body = await body() if request.method == "POST" else b""
+    match (request.method, *request.path):
+        case ("GET" | "POST", *_, "$graphql"):
+            return await graphql(engine, request)
+        case (_, *_, "$meta" | "$meta-add" | "$meta-delete"):
+            json_only(request)
+            return await meta(engine, request)
+        case ("GET" | "POST", "Observation", "$lastn"):
+            return "Observation/$lastn", await lastn(engine, request)
+        case (_, *_, "$purge"):
+            return await purge_asked(engine, request)
     raise NotAllowed(f"{request.method} is not an interaction of this address", at="method")
 
 

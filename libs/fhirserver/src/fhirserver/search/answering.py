@@ -61,6 +61,16 @@ async def answer(engine: Engine, request: Request, asked: Asked) -> Answer:
     return Answer(200, _bundle(engine, asked, page))
 
 
+async def found(engine: Engine, request: Request, asked: Asked) -> tuple[Plan, Page]:
+    """One page for whoever makes something else of it than a searchset, and logs it."""
+    after = engine.seal.open(asked.query.cursor, asked.identity()) if asked.query.cursor else None
+    limit = min(_DEFAULT if asked.query.count is None else asked.query.count, _LARGEST)
+    with searching():
+        made = await planned(engine, request, asked)
+        async with (engine.driven_pool if made.driven else engine.search_pool).acquire() as connection:
+            return made, await _fetch(connection, engine, request, made, limit, after)
+
+
 async def planned(engine: Engine, request: Request, asked: Asked) -> Plan:
     """The plan, with every term looked up that the search names."""
     ground = Ground(engine.keys, request.sight, engine.mount.base, engine.patient_keys, engine.mount.full_text)

@@ -15,7 +15,10 @@ IN_SQL = frozenset({"string", "date", "number", "quantity"})
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One sort key: a SQL expression that is never null, its type, and the direction. What has no value comes last."""
+    """One sort key: a SQL expression that is never null, its type, and the direction.
+
+    What has no value comes last; only what has no main date is as if it were before all time, as the index has it.
+    """
 
     expression: str
     kind: str

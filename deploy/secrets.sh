@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Makes the secrets that deploy/compose.yaml hands out as files: deploy/secrets.sh [FOLDER]. What is there already stays.
+# FVM_REGION names the region as in deploy/env/region.env; POSTGRES says where the database server is.
+set -euo pipefail
+umask 077
+
+readonly FOLDER="${1:-$(dirname "$0")/secrets}" REGION="${FVM_REGION:-}" POSTGRES="${POSTGRES:-postgres:5432}"
+
+password() { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; }
+keep() { # keep NAME VALUE: a file of this content, unless there is one
+    [[ -s "$FOLDER/$1" ]] || printf '%s\n' "$2" >"$FOLDER/$1"
+}
+
+mkdir -p "$FOLDER"
+keep postgres_password "$(password)"
+keep postgres_url "postgresql://postgres:$(<"$FOLDER/postgres_password")@$POSTGRES/postgres"
+for service in vis information exchange application; do
+    role="${REGION:-fvm}_$service"
+    keep "${service}_database_url" "postgresql://$role:$(password)@$POSTGRES/$role"
+done
+# The containers' user (10001) must be able to read them; the folder keeps everybody else out.
+chmod 0644 "$FOLDER"/*

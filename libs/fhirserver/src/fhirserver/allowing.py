@@ -1,0 +1,20 @@
+"""Whether a token and this door let a request do something to a type at all (architecture D4); the law decides row by row."""
+
+from access import allows
+from fhirserver.engine import Engine
+from fhirserver.intake import refuse_patients
+from fhirserver.messages import Request
+from fhirserver.problems import Forbidden, NotAllowed
+from kit.problems import Header
+
+
+def allow(engine: Engine, request: Request, type_name: str, action: str) -> None:
+    """`action` is one of c, r, u, d, s. Raises NotAllowed (another door writes this), Forbidden."""
+    mount = engine.mount
+    if action in "cud":
+        refuse_patients(request.caller)
+        if not mount.writable(type_name):
+            text = f"{type_name} is not written here. {mount.elsewhere}"
+            raise NotAllowed(text, headers=(Header("Allow", "GET"),))
+    if not allows(request.caller.scopes, type_name, action):
+        raise Forbidden(f"The token's scopes do not allow this for {type_name}", at="scope")

@@ -1,0 +1,75 @@
+"""Profiles at the doors: which are known in this process, what a write must meet, and what of it is refused (sweden.md FHR-01).
+
+A claim (meta.profile) of a profile that is known here is checked on every write. A claim of one that is not known is kept as
+the claim it is, unless the policy refuses it; `$validate` always tells.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fhircore.outcome import Issue
+from fhircore.profiles import Profiles, claimed, packaged
+
+Unknown = Literal["accept", "refuse"]
+EVERY_TYPE = "*"
+_ERRORS = ("error", "fatal")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """By resource type, or EVERY_TYPE: profiles that are required claimed or not, and what becomes of unknown claims."""
+
+    required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown: Mapping[str, Unknown] = field(default_factory=dict)
+
+    def wants(self, type_name: str) -> tuple[str, ...]:
+        """The profiles that every resource of this type must meet."""
+        return (*self.required.get(type_name, ()), *self.required.get(EVERY_TYPE, ()))
+
+    def refuses(self, type_name: str) -> bool:
+        """Whether a claim of an unknown profile is refused."""
+        return self.unknown.get(type_name, self.unknown.get(EVERY_TYPE)) == "refuse"
+
+
+class Profiling:
+    """What a process knows and demands. One per process, as the compiled validators are: `IN_FORCE`."""
+
+    def __init__(self, profiles: Profiles, policy: Policy | None = None) -> None:
+        self.profiles = profiles
+        self.policy = policy or Policy()
+
+    def faults(self, type_name: str, resource: dict[str, Any]) -> list[Issue]:
+        """The errors that keep a resource, whose structure is right, from being written; nothing is looked at in vain."""
+        required = self.policy.wants(type_name)
+        issues = self.profiles.check(resource, required)
+        if required or self.policy.unknown:
+            issues += self.unknown(type_name, resource, required)
+        return [issue for issue in issues if issue.severity in _ERRORS] if issues else issues
+
+    def all_issues(self, type_name: str, resource: dict[str, Any], asked: tuple[str, ...] = ()) -> list[Issue]:
+        """Everything that can be told, for `$validate`; `asked` are profiles that it names itself."""
+        wanted = (*self.policy.wants(type_name), *asked)
+        issues = self.profiles.check_all(resource, wanted)
+        return issues + self.unknown(type_name, resource, wanted)
+
+    def unknown(self, type_name: str, resource: dict[str, Any], wanted: tuple[str, ...]) -> list[Issue]:
+        """Claims of profiles that are not known here, refused or told; wanted ones that are not known are always errors."""
+        severity = "error" if self.policy.refuses(type_name) else "warning"
+        found = []
+        for place, url in enumerate(claimed(resource)):
+            if not self.profiles.known(url):
+                told = f"{_shown(url)}: {self.profiles.why_not(url)} The claim was not checked."
+                found.append(Issue("not-found", told, f"{type_name}.meta.profile[{place}]", severity))
+        for url in wanted:
+            if not self.profiles.known(url):
+                told = f"{_shown(url)}: {self.profiles.why_not(url)} It must be met, and cannot be checked."
+                found.append(Issue("not-found", told, type_name))
+        return found
+
+
+def _shown(url: str) -> str:
+    return url[:200] if url.isprintable() else ascii(url)[1:201]
+
+
+IN_FORCE = Profiling(Profiles(packaged()))

@@ -19,8 +19,6 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 USER = 10001  # as the Dockerfile says
-# Files that a running container shares with others, or keeps; all else of these paths belongs to its image.
-SHARED = ("/run/secrets", "/certificates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,3 +255,8 @@ class Container:
 @pytest.fixture(scope="session")
 def dockerfile() -> list[Step]:
     return steps((DEPLOY / "Dockerfile").read_text())
+
+
+@pytest.fixture(scope="session")
+def container() -> type[Container]:
+    return Container

@@ -14,10 +14,10 @@ URL = "http://example.org/fhir/StructureDefinition/made"
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 
 
-def made(kind: str, *elements: Json, **more: Any) -> Json:
+def made(about: str, /, *elements: Json, **more: Any) -> Json:
     found = [{"path": one["id"], **one} for one in elements]
-    named = {"url": URL, "name": "made", "kind": "resource", "baseDefinition": CORE + kind, **more}
-    return {"resourceType": "StructureDefinition", "type": kind, "differential": {"element": found}, **named}
+    named = {"url": URL, "name": "made", "kind": "resource", "baseDefinition": CORE + about, **more}
+    return {"resourceType": "StructureDefinition", "type": about, "differential": {"element": found}, **named}
 
 
 def told(resource: Json, profile: Json, *others: Json, url: str = "") -> list[tuple[str, str, str | None]]:

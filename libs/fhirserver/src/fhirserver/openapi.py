@@ -26,7 +26,17 @@ def paths(base: str, statement: Mapping[str, Any]) -> Json:
         f"{base}/metadata": {
             "get": _operation("capabilities", "What this server does", "CapabilityStatement", public=True)
         },
-        base: {"post": _operation("transaction", _bundles(rest), "Bundle", body="Bundle")},
+        base: {
+            "get": _operation("search-all", "Search over all types, or those of _type", "Bundle"),
+            "post": _operation("transaction", _bundles(rest), "Bundle", body="Bundle"),
+        },
+        f"{base}/_search": {
+            "post": _operation("search-all-post", "The same with the parameters in the body", "Bundle", form=True)
+        },
+        f"{base}/Patient/{{id}}/{{type}}": {
+            "parameters": [_ID, _TYPE],
+            "get": _operation("search-patient", "Search what is about a patient or concerns them; type * for all", "Bundle"),
+        },
         f"{base}/{{type}}": {
             "parameters": [_TYPE],
             "get": _operation("search", "Search; the CapabilityStatement lists each type's parameters", "Bundle"),
@@ -80,7 +90,7 @@ def _without_writes(found: Json, may: Mapping[str, Sequence[str]]) -> Json:
 
 
 def _bundles(rest: Mapping[str, Any]) -> str:
-    codes = [one["code"] for one in rest["interaction"]]
+    codes = [one["code"] for one in rest["interaction"] if not one["code"].startswith("search")]
     return f"A Bundle of type {' or '.join(codes)}"
 
 

@@ -21,7 +21,7 @@ from fhircore.validation.report import Enough, shown
 
 KEPT = ("StructureDefinition", "ValueSet", "CodeSystem")
 _NESTING = 6  # profiles asked for while telling slices apart by profile
-_HOLDERS = ("contained", "entry", "parameter")
+_HOLDERS = ("contained", "entry", "parameter", "part", "resource")
 
 
 class ProfileSource(Protocol):
@@ -95,7 +95,7 @@ class Profiles:
         against it. Errors, warnings and information; at most MAX_ISSUES; never raises.
         """
         wanted = [url for url in (*claimed(resource), *profiles) if self.tree(url) is not None]
-        inside = any(name in resource for name in _HOLDERS)
+        inside = "contained" in resource or "entry" in resource or "parameter" in resource
         if not wanted and not inside:
             return []
         return self._found(resource, wanted, inside)
@@ -237,7 +237,9 @@ class Profiles:
             return compiled(tree, Context(self, about.name))
         except Unusable as error:
             self._broken[url] = error
-            return None
+        except (LookupError, TypeError, AttributeError, ValueError):
+            self._broken[url] = Unusable(f"{about.name} is not built as FHIR R4 says.")
+        return None
 
     def _tree(self, url: str) -> tuple[Definition, Spot] | Unusable | None:
         if url not in self._trees:
@@ -269,13 +271,16 @@ class Profiles:
 
 
 def _inside(root: Node) -> Iterable[Node]:
-    """The resources in a resource: contained, entries of a Bundle, parameters; at any depth."""
+    """The resources in a resource, at any depth: contained ones, those of a Bundle's entries and of parameters."""
     stack = [root]
     while stack:
         current = stack.pop()
+        if current.value.__class__ is not dict:
+            continue
         for name in _HOLDERS:
-            for one in child(current, name) if current.value.__class__ is dict and name in current.value else ():
-                found = [one] if name == "contained" else child(one, "resource")
-                yield from found
-                stack += found
-                stack += child(one, "part") if name == "parameter" else ()
+            held = child(current, name) if name in current.value else ()
+            if name != "resource" and name != "contained":
+                stack += held
+                continue
+            yield from held
+            stack += held

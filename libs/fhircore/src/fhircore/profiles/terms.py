@@ -130,7 +130,8 @@ def coded(found: Node) -> list[tuple[str | None, Any]] | None:
     if value.__class__ is not dict:
         return None
     if found.type == "CodeableConcept":
-        codings = [one for one in value.get("coding") or () if one.__class__ is dict]
+        listed = value.get("coding")
+        codings = [one for one in listed if one.__class__ is dict] if listed.__class__ is list else []
         return [(_text(one.get("system")), one.get("code")) for one in codings] if codings or "text" in value else None
     if "code" in value:
         return [(_text(value.get("system")), value["code"])]

@@ -76,8 +76,11 @@ def tree_of(url: str, find: Callable[[str], Definition | None]) -> tuple[Definit
     for one in reversed(chain):
         if one.type != chain[0].type:
             raise Unusable(f"{one.name} is a profile of another type.")
-        for element in one.elements:
-            _lay(root, element, one)
+        try:
+            for element in one.elements:
+                _lay(root, element, one)
+        except (LookupError, TypeError, AttributeError, ValueError):
+            raise Unusable(f"{one.name} is not built as FHIR R4 says.") from None
     return chain[0], root
 
 

@@ -4,18 +4,16 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from fhircore.params import params_of
 from fhircore.profiles import packaged
 from fhircore.types import TYPES
 from fhirserver.bodies import plain
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer
 from fhirserver.operations import described
+from fhirserver.search.described import COMPARTMENT, includes, revincludes, search_params
 
 _READ = ("read", "vread", "history-instance", "search-type")
 _WRITE = ("create", "update", "delete")
-_SEARCHED = ("string", "token", "reference", "date", "number", "quantity", "uri")
-_COLUMNS = {"_id": "token", "_lastUpdated": "date"}
 _kept: dict[str, tuple[bytes, bytes]] = {}
 
 
@@ -62,7 +60,9 @@ def statement(engine: Engine) -> dict[str, Any]:
                     ],
                 },
                 "resource": [_resource(engine, name) for name, kind in TYPES.items() if kind.door != "none"],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "search-system"}],
+                "searchParam": search_params("Resource", full_text=mount.full_text),
+                "compartment": [COMPARTMENT],
                 "operation": described.of_the_system(mount),
             }
         ],
@@ -71,12 +71,6 @@ def statement(engine: Engine) -> dict[str, Any]:
 
 def _resource(engine: Engine, name: str) -> dict[str, Any]:
     writes = engine.mount.writable(name)
-    params = [{"name": n, "type": t} for n, t in _COLUMNS.items()]
-    params += [
-        {"name": param.name, "type": param.type, "definition": param.url}
-        for param in params_of(name).values()
-        if param.type in _SEARCHED and param.paths and param.name not in _COLUMNS
-    ]
     found: dict[str, Any] = {
         "type": name,
         **({"supportedProfile": profiles} if (profiles := packaged().urls(name)) else {}),
@@ -89,8 +83,9 @@ def _resource(engine: Engine, name: str) -> dict[str, Any]:
         "conditionalUpdate": False,
         "conditionalDelete": "not-supported",
         "referencePolicy": ["literal"],
-        "searchInclude": sorted(f"{name}:{p.name}" for p in params_of(name).values() if p.type == "reference"),
-        "searchParam": params,
+        "searchInclude": includes(name),
+        "searchRevInclude": revincludes(name),
+        "searchParam": search_params(name, full_text=engine.mount.full_text),
     }
     operations = described.of_type(name)
     if name == "Patient":

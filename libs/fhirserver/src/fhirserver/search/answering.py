@@ -1,8 +1,8 @@
 """From what is asked to a searchset: planned, fetched, logged, and joined from stored bytes (http://hl7.org/fhir/R4/search.html)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -75,7 +75,7 @@ async def planned(engine: Engine, request: Request, asked: Asked) -> Plan:
     """The plan, with every term looked up that the search names."""
     ground = Ground(engine.keys, request.sight, engine.mount.base, engine.patient_keys, engine.mount.full_text)
     kinds = asked.kinds
-    looked_up = any(needs_lookup(criterion) for criteria in kinds.values() for criterion in criteria)
+    looked_up = any(needs_lookup(name, criterion) for name, criteria in kinds.items() for criterion in criteria)
     if looked_up or len(kinds) > 1:
         async with engine.search_pool.acquire() as connection:
             if len(kinds) > len(asked.query.types):
@@ -83,6 +83,8 @@ async def planned(engine: Engine, request: Request, asked: Asked) -> Plan:
             if looked_up:
                 resolver = Resolver(connection, ground, engine.codec.unpack)
                 kinds = {name: await resolver.all(name, criteria) for name, criteria in kinds.items()}
+                terms = [await resolver.terms(name, criteria) for name, criteria in kinds.items()]
+                ground = replace(ground, terms={key: found for one in terms for key, found in one.items()})
     parts = [part(ground, name, criteria, asked.compartment) for name, criteria in kinds.items()]
     return Plan(ground, asked.query, parts)
 
@@ -127,15 +129,15 @@ async def _fetch(
         page.total = await _total(con, made, exact=query.total != "estimate")
     if only_counted:
         return page
-    rows, values = await _rows(con, engine, made, limit, after)
+    rows, value_of = await _rows(con, engine, made, limit, after)
     more, page.rows = len(rows) > limit, rows[:limit]
     back = after is not None and after.back
     if back:
         page.rows.reverse()
     if page.rows and (back or more):
-        page.following = Position(values[page.rows[-1]["key"]], page.rows[-1]["key"])
+        page.following = Position(value_of(page.rows[-1]), page.rows[-1]["key"])
     if page.rows and (more if back else after is not None):
-        page.previous = Position(values[page.rows[0]["key"]], page.rows[0]["key"], back=True)
+        page.previous = Position(value_of(page.rows[0]), page.rows[0]["key"], back=True)
     if page.total is None and after is None and not more and query.total != "none":
         page.total = len(rows)  # a result that fits on its first page has been counted by showing it
     if query.include or query.revinclude:
@@ -146,17 +148,18 @@ async def _fetch(
 
 async def _rows(
     con: Connection, engine: Engine, made: Plan, limit: int, after: Position | None
-) -> tuple[list[asyncpg.Record], dict[int, tuple[Any, ...]]]:
-    """Up to one more than a page, in the order of reading, with their sort values by key."""
+) -> tuple[list[asyncpg.Record], Callable[[asyncpg.Record], tuple[Any, ...]]]:
+    """Up to one more than a page, in the order of reading, and what the sort values of a row are."""
     sort = made.query.sort
     if not in_sql(sort):
         found = made.some(sorting.MOST + 1)
         every = await con.fetch(found.text, *found.values)
-        return await sorting.page(every, sort, engine.codec.unpack, limit, after)
+        rows, values = await sorting.page(every, sort, engine.codec.unpack, limit, after)
+        return rows, lambda row: values[row["key"]]
     statement = made.page(limit, after)
     rows = list(await con.fetch(statement.text, *statement.values))
     names = [f"s{place}" for place in range(max(len(sort), 1))]
-    return rows, {row["key"]: tuple(row[name] for name in names) for row in rows}
+    return rows, lambda row: tuple(row[name] for name in names)
 
 
 async def _total(con: Connection, made: Plan, *, exact: bool) -> int:
@@ -202,19 +205,21 @@ def _bundle(engine: Engine, asked: Asked, page: Page) -> bytes:
         head["total"] = page.total
     head["link"] = _links(engine, asked, page)
     groups = ((b"match", page.rows, cut_for(asked.query)), (b"include", page.others, summary_cut(asked.query)))
-    entries = [_entry(engine, row, mode, cut) for mode, rows, cut in groups for row in rows]
+    base, unpack = engine.mount.base.encode(), engine.codec.unpack
+    entries = [
+        b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"%s"}}'
+        % (base, NAMES[row["rtype"]].encode(), row["id"].encode(), _cut(unpack(row["body"]), row, cut), mode)
+        for mode, rows, cut in groups
+        for row in rows
+    ]
     if asked.query.ignored:
         entries.append(_ignored(asked.query.ignored))
     body = plain(head)
     return body[:-1] + b',"entry":[' + b",".join(entries) + b"]}" if entries else body
 
 
-def _entry(engine: Engine, row: asyncpg.Record, mode: bytes, cut: Cut | None) -> bytes:
-    name, body = NAMES[row["rtype"]], engine.codec.unpack(row["body"])
-    if cut is not None:
-        body = cut(body, name)
-    url = b"%s/%s/%s" % (engine.mount.base.encode(), name.encode(), row["id"].encode())
-    return b'{"fullUrl":"%s","resource":%s,"search":{"mode":"%s"}}' % (url, body, mode)
+def _cut(body: bytes, row: asyncpg.Record, cut: Cut | None) -> bytes:
+    return body if cut is None else cut(body, NAMES[row["rtype"]])
 
 
 def _ignored(names: Sequence[str]) -> bytes:

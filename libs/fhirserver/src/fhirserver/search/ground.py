@@ -1,10 +1,11 @@
 """What predicates stand on: hashes, who is asking, our own address; and one parameter's place in a statement."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from access import Sight
 from fhircore.params import SearchParam
+from fhircore.query import Criterion
 from fhirserver.keys import Keys
 from fhirserver.search.sql import Values
 
@@ -18,6 +19,9 @@ class Ground:
     base: str
     person: Callable[[str], list[int]]  # Patient id → every key of that person
     full_text: bool = False  # whether words are kept
+    # (type, criterion) → the hashes of its terms, where they were looked up before planning: the database then knows how
+    # common they are. Elsewhere the statement looks them up itself.
+    terms: Mapping[tuple[str, Criterion], list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,6 @@ class Place:
 
     def tokens(self, hashes: list[int]) -> str:
         return f"{self.alias}.tok && {self.values.keys(hashes)}"
-
-    def terms(self, more: str, condition: str) -> str:
-        """Rows with a term under `at` + more whose text `val` meets the condition. The terms are looked up once."""
-        return f"{self.alias}.tok && array(select h from term where at = {self.hash(more)} and {condition})"
 
     def inside(self, table: str, condition: str, *, among: bool = False) -> str:
         """`among`: one of several ways that are OR'ed. There an array, looked up once, keeps the indexes of the others."""

@@ -27,10 +27,12 @@ def predicate(ground: Ground, values: Values, alias: str, type_name: str, criter
             return f"{alias}.key = any({values.keys([ground.keys.of(f'{type_name}/{id}') for id in ids])})"
         case LastUpdated(times):
             return any_of(ranges.updated(values, alias, time) for time in times)
+        case Match(SearchParam(type="token"), "text") | Match(SearchParam(type="uri"), "below"):
+            return _carrying(ground, values, alias, type_name, criterion)
         case Match(param, modifier, found):
             return _match(ground, values, alias, type_name, param, modifier, found)
-        case Missing(param, missing):
-            return tokens.present(_place(ground, values, alias, type_name, param), param, missing=missing)
+        case Missing():
+            return _carrying(ground, values, alias, type_name, criterion)
         case Chain(param, targets):
             return any_of(_chain(ground, values, alias, type_name, param, target, inner) for target, inner in targets)
         case Has(source, param, inner):
@@ -47,6 +49,35 @@ def predicate(ground: Ground, values: Values, alias: str, type_name: str, criter
             return f"not coalesce({predicate(ground, values, alias, type_name, inner)}, false)"
 
 
+def terms_of(ground: Ground, values: Values, type_name: str, criterion: Criterion) -> str | None:
+    """A select of the terms that a criterion stands for; None for one that does not ask for terms."""
+    match criterion:
+        case Missing(param, missing):
+            return tokens.shape_terms(_place(ground, values, "r", type_name, param), param, missing=missing)
+        case Match(SearchParam(type="token") as param, "text", found):
+            both = _parts_of(type_name, param)
+            selects = [tokens.text_terms(_place(ground, values, "r", type_name, one), found) for one in both]  # type: ignore[arg-type]
+            return " union all ".join(selects)
+        case Match(SearchParam(type="uri") as param, "below", found):
+            return ranges.uri_terms(_place(ground, values, "r", type_name, param), found)  # type: ignore[arg-type]
+    return None
+
+
+def _carrying(ground: Ground, values: Values, alias: str, type_name: str, criterion: Criterion) -> str:
+    known = ground.terms.get((type_name, criterion))
+    if known is not None:
+        return f"{alias}.tok && {values.keys(known)}"
+    return f"{alias}.tok && array({terms_of(ground, values, type_name, criterion)})"
+
+
+def _parts_of(type_name: str, param: SearchParam) -> list[SearchParam]:
+    """A `combo-` parameter is indexed as its two parts."""
+    if not param.name.startswith("combo-"):
+        return [param]
+    known = params_of(type_name)
+    return [known[param.name[6:]], known["component-" + param.name[6:]]]
+
+
 def _place(ground: Ground, values: Values, alias: str, type_name: str, param: SearchParam) -> Place:
     return Place(ground, values, alias, type_name, param, f"{type_name}.{param.name}")
 
@@ -55,12 +86,9 @@ def _match(
     ground: Ground, values: Values, alias: str, type_name: str, param: SearchParam, modifier: str | None,
     found: Sequence[Any],
 ) -> str:  # fmt: skip
-    if param.name.startswith("combo-"):  # indexed as its two parts
-        known = params_of(type_name)
-        parts = [
-            _match(ground, values, alias, type_name, known[name], modifier, found)
-            for name in (param.name[6:], "component-" + param.name[6:])
-        ]
+    both = _parts_of(type_name, param)
+    if len(both) > 1:
+        parts = [_match(ground, values, alias, type_name, one, modifier, found) for one in both]
         return all_of(parts) if modifier == "not" else any_of(parts)
     place = _place(ground, values, alias, type_name, param)
     if param.type == "composite":
@@ -139,13 +167,12 @@ def _has(
         return f"{alias}.key in ({first} union all {further})"
     h = values.add(ground.keys.token(f"{source}.{param.name}>"), "bigint")
     leads = f"{inside}.tok @> array[target # {h}]"
-    return f"{alias}.key in (select target from res {inside}, unnest({inside}.refs) target where {where} and {leads})"
+    return f"{alias}.key in (select distinct target from res {inside}, unnest({inside}.refs) target where {where} and {leads})"
 
 
 _HANDLERS: dict[tuple[str, str | None], Callable[[Place, Sequence[Any]], str]] = {
     ("token", None): tokens.token,
     ("token", "not"): tokens.token_not,
-    ("token", "text"): tokens.token_text,
     ("token", "of-type"): tokens.of_type,
     ("reference", None): tokens.reference,
     ("reference", "identifier"): tokens.reference_identifier,
@@ -156,7 +183,6 @@ _HANDLERS: dict[tuple[str, str | None], Callable[[Place, Sequence[Any]], str]] =
     ("string", "ends"): ranges.string_ends,
     ("uri", None): ranges.uri,
     ("uri", "above"): ranges.uri_above,
-    ("uri", "below"): ranges.uri_below,
     ("date", None): ranges.date,
     ("number", None): ranges.number,
     ("quantity", None): ranges.quantity,

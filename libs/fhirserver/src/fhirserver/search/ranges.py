@@ -77,14 +77,15 @@ def uri_above(place: Place, found: Sequence[UriValue]) -> str:
     return place.tokens([place.ground.keys.token(f"{place.at}|{text}") for text in ends | {v.uri for v in found}])
 
 
-def uri_below(place: Place, found: Sequence[UriValue]) -> str:
-    """A uri that begins with any of these."""
+def uri_terms(place: Place, found: Sequence[UriValue]) -> str:
+    """A select of the uris that begin with any of these."""
     if place.param.name == "_source":
         raise NotSupported(
             "The modifier :below of '_source' is not supported: sources are as many as messages", at="_source"
         )
     texts = place.values.add(sorted({value.uri for value in found}), "text[]")
-    return place.terms(":uri", f"exists (select from unnest({texts}) t where starts_with(val, t))")
+    begins = f"exists (select from unnest({texts}) t where starts_with(val, t))"
+    return f"select h from term where at = {place.hash(':uri')} and {begins}"
 
 
 def date(place: Place, found: Sequence[DateValue]) -> str:

@@ -5,7 +5,7 @@ system, of a reference the resources above or below it (Location.partOf). A valu
 or an explicit compose, or from the definitions of R4 that are compiled here. What is neither is refused by name.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from fhircore.query import (
     Criterion,
     Has,
     Match,
+    Missing,
     Not,
     ReferenceValue,
     TokenValue,
@@ -27,6 +28,7 @@ from fhircore.types import TYPES
 from fhirserver.bodies import parsed
 from fhirserver.problems import NotSupported
 from fhirserver.search.ground import Ground
+from fhirserver.search.predicates import terms_of
 from fhirserver.search.sql import Values, seen
 from fhirserver.search.valuesets import Codes, official
 from kit.db import Connection
@@ -68,6 +70,16 @@ class Resolver:
             case Not(inner):
                 return Not(await self.one(type_name, inner))
         return criterion
+
+    async def terms(self, type_name: str, criteria: Iterable[Criterion]) -> dict[tuple[str, Criterion], list[int]]:
+        """The hashes of the terms that these criteria, and those inside them, stand for."""
+        found: dict[tuple[str, Criterion], list[int]] = {}
+        for name, criterion in (pair for one in criteria for pair in _leaves(type_name, one)):
+            values = Values()
+            select = terms_of(self.ground, values, name, criterion)
+            if select is not None and (name, criterion) not in found:
+                found[name, criterion] = [row[0] for row in await self.con.fetch(select, *values.all)]
+        return found
 
     async def _token(self, param: SearchParam, modifier: str, values: Sequence[Value]) -> Criterion:
         found: list[TokenValue] = []
@@ -225,18 +237,35 @@ class Resolver:
         return [(row[0], row[1]) for row in rows]
 
 
-def needs_lookup(criterion: Criterion) -> bool:
-    """Whether something in it must be looked up first."""
+def needs_lookup(type_name: str, criterion: Criterion) -> bool:
+    """Whether something in it must be looked up before it can be planned."""
+    return any(_asks(one) for _, one in _leaves(type_name, criterion))
+
+
+def _asks(criterion: Criterion) -> bool:
     match criterion:
-        case Match(param, modifier, _):
-            return modifier in ("in", "not-in") or (modifier in ("above", "below") and param.type != "uri")
-        case Chain(_, targets):
-            return any(needs_lookup(inner) for _, inner in targets)
-        case Has(_, _, inner) | Not(inner):
-            return needs_lookup(inner)
-        case AllOf(criteria) | AnyOf(criteria):
-            return any(needs_lookup(one) for one in criteria)
+        case Missing():
+            return True
+        case Match(_, modifier, _):
+            return modifier in ("in", "not-in", "above", "below", "text")
     return False
+
+
+def _leaves(type_name: str, criterion: Criterion) -> Iterator[tuple[str, Criterion]]:
+    """Each criterion that has none inside, with the type it is asked of."""
+    match criterion:
+        case Chain(_, targets):
+            for target, inner in targets:
+                yield from _leaves(target, inner)
+        case Has(source, _, inner):
+            yield from _leaves(source, inner)
+        case AllOf(criteria) | AnyOf(criteria):
+            for one in criteria:
+                yield from _leaves(type_name, one)
+        case Not(inner):
+            yield from _leaves(type_name, inner)
+        case _:
+            yield type_name, criterion
 
 
 def _implied(param: SearchParam, system: str, code: str | None) -> TokenValue:

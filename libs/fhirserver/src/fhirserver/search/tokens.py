@@ -23,7 +23,7 @@ def token_hash(place_at: str, keys: Keys, value: TokenValue) -> int:
 def token(place: Place, found: Sequence[TokenValue]) -> str:
     """Any of these codes."""
     if any(value.code is None and value.system is None for value in found):
-        return present(place, place.param)  # any code of the one system that this parameter has
+        return carrying(place, shape_terms(place, place.param))  # any code of the one system that this parameter has
     whole = [value for value in found if value.code is None]
     single = [value for value in found if value.code is not None]
     parts = [place.tokens([token_hash(place.at, place.ground.keys, value) for value in whole])] if whole else []
@@ -64,21 +64,23 @@ def token_not(place: Place, found: Sequence[TokenValue]) -> str:
     return f"not coalesce({token(place, found)}, false)"
 
 
-def token_text(place: Place, found: Sequence[StringValue]) -> str:
-    """What the code is called begins with this, or has a word that does."""
-    parts = []
-    for value in found:
-        text = place.values.add(" " + folded(value.text), "text")
-        parts.append(f"strpos(' ' || val, {text}) > 0")
-    return place.terms(":text", any_of(parts))
+def text_terms(place: Place, found: Sequence[StringValue]) -> str:
+    """A select of the terms that begin with this, or have a word that does."""
+    texts = place.values.add([" " + folded(value.text) for value in found], "text[]")
+    fits = f"exists (select from unnest({texts}) t where strpos(' ' || val, t) > 0)"
+    return f"select h from term where at = {place.hash(':text')} and {fits}"
 
 
-def present(place: Place, param: SearchParam, *, missing: bool = False) -> str:
-    """Rows that have a value of this parameter, or have none: known by the shape of the resource (see terms.py)."""
+def shape_terms(place: Place, param: SearchParam, *, missing: bool = False) -> str:
+    """A select of the shapes of resources that have a value of this parameter, or have none (see terms.py)."""
     has = f"({_has(place, param)})"
     shape = place.values.add(place.ground.keys.token(f"{place.type_name}!shape"), "bigint")
-    asked = f"not {has}" if missing else has
-    return f"{place.alias}.tok && array(select h from term where at = {shape} and {asked})"
+    return f"select h from term where at = {shape} and {f'not {has}' if missing else has}"
+
+
+def carrying(place: Place, terms: str) -> str:
+    """Rows with one of these terms."""
+    return f"{place.alias}.tok && array({terms})"
 
 
 def _has(place: Place, param: SearchParam) -> str:

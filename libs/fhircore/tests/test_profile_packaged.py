@@ -46,7 +46,9 @@ PATIENT: Json = {
             "extension": [
                 {
                     "url": SE + "SEBaseAddressPersonExtension",
-                    "valueCodeableConcept": {"coding": [{"system": "http://snomed.info/sct", "code": "63381000052101"}]},
+                    "valueCodeableConcept": {
+                        "coding": [{"system": "http://snomed.info/sct", "code": "63381000052101"}]
+                    },
                 }
             ],
         }
@@ -103,7 +105,9 @@ def test_what_breaks_the_swedish_patient_is_told_with_its_place(change: Any, exp
 
 def test_a_sentence_names_the_profile_and_the_slice_and_no_value() -> None:
     (found,) = KNOWN.check(changed(_second(PERSONNUMMER)))
-    assert found == Issue("structure", "SEBasePatient: identifier, slice personnummer: at most 1 may be there.", "Patient.identifier[1]")
+    assert found == Issue(
+        "structure", "SEBasePatient: identifier, slice personnummer: at most 1 may be there.", "Patient.identifier[1]"
+    )
 
 
 HSA = "urn:oid:1.2.752.29.4.19"
@@ -124,7 +128,10 @@ def test_an_hsa_id_is_there_once_and_is_of_its_type(kind: str, more: Json) -> No
 
 
 def test_a_qualification_is_coded_at_most_once_per_system() -> None:
-    codings = [{"system": "urn:oid:1.2.752.116.3.1.3", "code": "BM"}, {"system": "http://snomed.info/sct", "code": "309453006"}]
+    codings = [
+        {"system": "urn:oid:1.2.752.116.3.1.3", "code": "BM"},
+        {"system": "http://snomed.info/sct", "code": "309453006"},
+    ]
     right = {"resourceType": "Practitioner", "qualification": [{"code": {"coding": codings}}]}
     assert not [one for one in told(right, SE + "SEBasePractitioner") if one[0] != "information"]
     twice = {"resourceType": "Practitioner", "qualification": [{"code": {"coding": codings[:1] * 2}}]}
@@ -143,13 +150,21 @@ def _fsh() -> dict[str, str]:
         pytest.skip("HL7 Sweden's profiles are not here (../shared/data/se-profiles)")
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.fsh")))
     parts = re.split(r"^(?=(?:Profile|Extension|ValueSet|CodeSystem|Instance):)", text, flags=re.M)
-    return {match[2]: part for part in parts if (match := re.match(r"(Profile|Extension|ValueSet|CodeSystem): (\S+)", part))}
+    return {
+        match[2]: part for part in parts if (match := re.match(r"(Profile|Extension|ValueSet|CodeSystem): (\S+)", part))
+    }
 
 
 def test_ours_say_what_hl7_swedens_say() -> None:
     """Every definition is there; every slice with its cardinality; every system and code that is named in a rule."""
-    aliases = dict(re.findall(r"^Alias: (\$\S+) = (\S+)", (SHARED / "se-profiles/Aliases.fsh").read_text(), flags=re.M)) if _fsh() else {}
-    ours = [json.loads(path.read_text()) for path in (Path(__file__).parents[3] / "contracts/fhir/profiles").glob("*.json")]
+    aliases = (
+        dict(re.findall(r"^Alias: (\$\S+) = (\S+)", (SHARED / "se-profiles/Aliases.fsh").read_text(), flags=re.M))
+        if _fsh()
+        else {}
+    )
+    ours = [
+        json.loads(path.read_text()) for path in (Path(__file__).parents[3] / "contracts/fhir/profiles").glob("*.json")
+    ]
     by_name = {one["name"]: one for one in ours}
     for name, text in _fsh().items():
         assert name in by_name, name
@@ -167,7 +182,13 @@ def vital(code: str, **more: Any) -> Json:
     return {
         "resourceType": "Observation",
         "status": "final",
-        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}],
+        "category": [
+            {
+                "coding": [
+                    {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}
+                ]
+            }
+        ],
         "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
         "subject": {"reference": "Patient/1"},
         "effectiveDateTime": "2026-03-01",

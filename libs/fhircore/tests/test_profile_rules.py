@@ -84,7 +84,12 @@ def test_targets_of_references_are_known_by_type() -> None:
     only = {"code": "Reference", "targetProfile": [CORE + "Practitioner", URL + "-unit"]}
     unit = made("Organization", url=URL + "-unit")
     profile = made("Patient", {"id": "Patient.generalPractitioner", "type": [only]})
-    fine = [{"reference": "Practitioner/1"}, {"reference": "Organization/1"}, {"reference": "urn:uuid:1"}, {"display": "x"}]
+    fine = [
+        {"reference": "Practitioner/1"},
+        {"reference": "Organization/1"},
+        {"reference": "urn:uuid:1"},
+        {"display": "x"},
+    ]
     assert told(patient(generalPractitioner=fine), profile, unit) == []
     bad = patient(generalPractitioner=[{"reference": "PractitionerRole/1"}])
     assert told(bad, profile, unit) == [("error", "value", "Patient.generalPractitioner[0].reference")]
@@ -99,7 +104,10 @@ def test_bindings_refuse_warn_or_are_silent_by_strength() -> None:
     marital = {"maritalStatus": {"coding": [{"system": "s", "code": "b"}]}}
 
     def bound(strength: str) -> Json:
-        return made("Patient", {"id": "Patient.maritalStatus", "binding": {"strength": strength, "valueSet": codes["url"] + "|1"}})
+        return made(
+            "Patient",
+            {"id": "Patient.maritalStatus", "binding": {"strength": strength, "valueSet": codes["url"] + "|1"}},
+        )
 
     place = "Patient.maritalStatus"
     assert told(patient(**marital), bound("required"), codes) == [("error", "code-invalid", place)]
@@ -127,7 +135,9 @@ def test_bindings_refuse_warn_or_are_silent_by_strength() -> None:
         ({"resourceType": "ValueSet", "url": "http://example.org/vs", "compose": {"include": 5}}, "s", "c", ["not-supported"]),
     ],
 )  # fmt: skip
-def test_a_value_set_says_yes_no_or_that_nobody_knows(value_set: Json, system: str, code: str, expected: list[str]) -> None:
+def test_a_value_set_says_yes_no_or_that_nobody_knows(
+    value_set: Json, system: str, code: str, expected: list[str]
+) -> None:
     listed = {"code": "outer", "concept": [{"code": "inner"}]}
     systems = {"resourceType": "CodeSystem", "url": "listed", "content": "complete", "concept": [listed]}
     binding = {"strength": "required", "valueSet": "http://example.org/vs"}
@@ -183,7 +193,10 @@ def test_an_element_may_have_to_meet_one_of_several_profiles() -> None:
 
 def an_extension(context: str = "Patient", kind: str = "element") -> Json:
     url = "http://example.org/ext"
-    elements = ({"id": "Extension.url", "fixedUri": url}, {"id": "Extension.value[x]", "min": 1, "type": [{"code": "string"}]})
+    elements = (
+        {"id": "Extension.url", "fixedUri": url},
+        {"id": "Extension.value[x]", "min": 1, "type": [{"code": "string"}]},
+    )
     return made("Extension", *elements, url=url, kind="complex-type", context=[{"type": kind, "expression": context}])
 
 
@@ -224,7 +237,10 @@ def test_contained_resources_and_entries_are_held_to_what_they_claim() -> None:
     known = Profiles()
     known.add(profile)
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": claims}]}
-    parameters = {"resourceType": "Parameters", "parameter": [{"name": "x", "part": [{"name": "y", "resource": claims}]}]}
+    parameters = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "x", "part": [{"name": "y", "resource": claims}]}],
+    }
     holder = {"resourceType": "Group", "type": "person", "actual": True, "contained": [claims]}
     places = [[one.at for one in known.check(found)] for found in (bundle, parameters, holder)]
     assert places == [
@@ -235,8 +251,19 @@ def test_contained_resources_and_entries_are_held_to_what_they_claim() -> None:
 def test_a_snapshot_says_the_same_as_the_differential_it_was_made_of() -> None:
     """The base's own words in a snapshot are left out: R4 is checked elsewhere."""
     elements = [
-        {"id": "Patient", "path": "Patient", "min": 0, "max": "*", "constraint": [rule("dom-2", "contained.contained.empty()")]},
-        {"id": "Patient.id", "path": "Patient.id", "max": "1", "type": [{"code": "http://hl7.org/fhirpath/System.String"}]},
+        {
+            "id": "Patient",
+            "path": "Patient",
+            "min": 0,
+            "max": "*",
+            "constraint": [rule("dom-2", "contained.contained.empty()")],
+        },
+        {
+            "id": "Patient.id",
+            "path": "Patient.id",
+            "max": "1",
+            "type": [{"code": "http://hl7.org/fhirpath/System.String"}],
+        },
         {"id": "Patient.active", "path": "Patient.active", "min": 0, "max": "1", "type": [{"code": "boolean"}]},
         {"id": "Patient.name", "path": "Patient.name", "min": 1, "max": "*", "type": [{"code": "HumanName"}]},
     ]
@@ -304,7 +331,9 @@ _LEAVES = st.one_of(
     st.sampled_from([*packaged().urls(), "Patient", "Observation", "Bundle", "http://electronichealth.se/identifier/personnummer"]),
 )  # fmt: skip
 _ANYTHING = st.recursive(
-    _LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_NAMES, inner, max_size=5)), max_leaves=25
+    _LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_NAMES, inner, max_size=5)),
+    max_leaves=25,
 )
 
 
@@ -323,13 +352,28 @@ _DEFINED = json.dumps(made("Patient", {"id": "Patient.name", "min": 1}, {"id": "
 @settings(max_examples=300, deadline=None)
 @given(_ANYTHING, st.sampled_from(["differential", "url", "name", "context", "baseDefinition", "version"]), st.data())
 def test_no_definition_makes_a_check_raise(junk: Any, name: str, data: st.DataObject) -> None:
-    said = ["id", "path", "min", "max", "type", "slicing", "fixedUri", "patternCoding", "minValueDate", "maxLength", "binding", "constraint"]
+    said = [
+        "id",
+        "path",
+        "min",
+        "max",
+        "type",
+        "slicing",
+        "fixedUri",
+        "patternCoding",
+        "minValueDate",
+        "maxLength",
+        "binding",
+        "constraint",
+    ]
     definition = json.loads(_DEFINED)
     if data.draw(st.booleans()):
         definition[name] = junk
     else:
         element = definition["differential"]["element"][data.draw(st.integers(0, 1))]
-        element[data.draw(st.sampled_from(said))] = data.draw(st.one_of(_ANYTHING, st.lists(st.just({}), min_size=1, max_size=2)))
+        element[data.draw(st.sampled_from(said))] = data.draw(
+            st.one_of(_ANYTHING, st.lists(st.just({}), min_size=1, max_size=2))
+        )
     known = Profiles()
     known.add(definition)
     resource = patient(name=[{"text": "A"}], telecom=[{"system": "phone"}])

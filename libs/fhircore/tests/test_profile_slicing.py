@@ -90,19 +90,28 @@ def test_by_value_through_several_steps_of_which_one_is_sliced_itself() -> None:
     part = {"code": {"coding": [{"code": "a"}, {"code": "8480-6"}]}}
     assert wrong(observation(component=[part]), profile) == []
     assert places(wrong(observation(component=[part, part]), profile)) == ["Observation.component[1]"]
-    assert places(wrong(observation(component=[{"code": {"coding": [{"code": "a"}]}}]), profile)) == ["Observation.component"]
+    assert places(wrong(observation(component=[{"code": {"coding": [{"code": "a"}]}}]), profile)) == [
+        "Observation.component"
+    ]
 
 
 def test_by_pattern() -> None:
     profile = made(
         "Observation",
         {"id": "Observation.category", **sliced("pattern", "$this")},
-        {"id": "Observation.category:lab", "min": 1, "max": "1", "patternCodeableConcept": {"coding": [{"system": "s", "code": "lab"}]}},
+        {
+            "id": "Observation.category:lab",
+            "min": 1,
+            "max": "1",
+            "patternCodeableConcept": {"coding": [{"system": "s", "code": "lab"}]},
+        },
     )
     lab = {"coding": [{"system": "s", "code": "lab", "display": "more"}, {"code": "b"}]}
     assert wrong(observation(category=[lab, {"text": "x"}]), profile) == []
     assert places(wrong(observation(category=[lab, lab]), profile)) == ["Observation.category[1]"]
-    assert places(wrong(observation(category=[{"coding": [{"system": "t", "code": "lab"}]}]), profile)) == ["Observation.category"]
+    assert places(wrong(observation(category=[{"coding": [{"system": "t", "code": "lab"}]}]), profile)) == [
+        "Observation.category"
+    ]
 
 
 def test_by_the_required_value_set_of_the_discriminated_element() -> None:
@@ -129,7 +138,9 @@ def test_by_type_of_a_choice_said_or_implied() -> None:
         {"id": "Observation.value[x]:valueQuantity", "type": [{"code": "Quantity"}]},
         {"id": "Observation.value[x]:valueQuantity.unit", "min": 1},
     )
-    implied = made("Observation", {"id": "Observation.valueQuantity"}, {"id": "Observation.valueQuantity.unit", "min": 1})
+    implied = made(
+        "Observation", {"id": "Observation.valueQuantity"}, {"id": "Observation.valueQuantity.unit", "min": 1}
+    )
     for profile in (said, implied):
         assert wrong(observation(valueQuantity={"value": 1, "unit": "g"}), profile) == []
         assert places(wrong(observation(valueQuantity={"value": 1}), profile)) == ["Observation.value.unit"]
@@ -283,13 +294,17 @@ def test_a_profile_on_a_profile_keeps_the_slices_and_adds_to_them() -> None:
         url="http://example.org/further",
         base=URL,
     )
-    found = wrong(patient(telecom=[phone(use="home"), {"system": "email", "value": "x"}, phone(value="2")]), further, base)
+    found = wrong(
+        patient(telecom=[phone(use="home"), {"system": "email", "value": "x"}, phone(value="2")]), further, base
+    )
     assert places(found) == ["Patient.telecom[0].value", "Patient.telecom[2].use", "Patient.telecom[1]"]
 
 
 @pytest.mark.parametrize("path", ["a b", "where(true)", "extension(x)", "code.", "..", "first()"])
 def test_a_discriminator_that_is_none_makes_the_profile_unusable(path: str) -> None:
-    profile = made("Patient", {"id": "Patient.telecom", **sliced("value", path)}, {"id": "Patient.telecom:x", "max": "1"})
+    profile = made(
+        "Patient", {"id": "Patient.telecom", **sliced("value", path)}, {"id": "Patient.telecom:x", "max": "1"}
+    )
     known = Profiles()
     known.add(profile)
     assert known.check(patient(telecom=[phone(value="1")]), [URL]) == []

@@ -209,7 +209,19 @@ async def test_every_search_parameter_that_is_advertised_can_be_searched(bench: 
         if answer.status_code != 200:
             refused.append(f"{type_name}?{name}: {answer.text[:200]}")
 
-    common = ("Patient", "Observation", "Location", "MolecularSequence", "DocumentReference", "Group", "Encounter", "Condition", "MedicationRequest", "DiagnosticReport", "Account")
+    common = (
+        "Patient",
+        "Observation",
+        "Location",
+        "MolecularSequence",
+        "DocumentReference",
+        "Group",
+        "Encounter",
+        "Condition",
+        "MedicationRequest",
+        "DiagnosticReport",
+        "Account",
+    )
     await asyncio.gather(
         *(
             ask(found["type"], param["name"], param["type"])
@@ -221,7 +233,9 @@ async def test_every_search_parameter_that_is_advertised_can_be_searched(bench: 
     assert refused == []
     for type_name in common:
         (kind,) = [found for found in told if found["type"] == type_name]
-        assert {"_id", "_lastUpdated", "_list", "_filter", "_content"} <= {param["name"] for param in kind["searchParam"]}
+        assert {"_id", "_lastUpdated", "_list", "_filter", "_content"} <= {
+            param["name"] for param in kind["searchParam"]
+        }
 
 
 async def test_an_ampersand_too_many_at_the_ends_is_no_parameter(ward: Any) -> None:

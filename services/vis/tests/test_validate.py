@@ -67,10 +67,18 @@ async def test_what_is_no_json_is_told_as_an_issue(bench: httpx2.AsyncClient) ->
         assert found[0]["severity"] == "error", body
 
 
-async def test_an_unknown_claim_is_a_warning_and_an_unknown_profile_asked_for_an_error(bench: httpx2.AsyncClient) -> None:
+async def test_an_unknown_claim_is_a_warning_and_an_unknown_profile_asked_for_an_error(
+    bench: httpx2.AsyncClient,
+) -> None:
     (claim,) = await issues(await bench.post("/Patient/$validate", json=a_patient("1", profile=UNKNOWN)))
-    assert (claim["severity"], claim["code"], claim["expression"]) == ("warning", "not-found", ["Patient.meta.profile[0]"])
-    asked = await bench.post("/Patient/$validate", params={"profile": UNKNOWN}, json={"resourceType": "Patient", "active": True})
+    assert (claim["severity"], claim["code"], claim["expression"]) == (
+        "warning",
+        "not-found",
+        ["Patient.meta.profile[0]"],
+    )
+    asked = await bench.post(
+        "/Patient/$validate", params={"profile": UNKNOWN}, json={"resourceType": "Patient", "active": True}
+    )
     assert [one["severity"] for one in await issues(asked)] == ["error"]
 
 
@@ -140,7 +148,9 @@ async def test_a_create_at_the_wrong_door_is_told_so(bench: httpx2.AsyncClient) 
 
 async def test_validation_stores_nothing(bench: httpx2.AsyncClient, ward: Any) -> None:
     before = await ward.ids("/Patient?family=Osparad")
-    await bench.post("/Patient/$validate?mode=create", json=a_patient(name=[{"family": "Osparad"}], identifier=[{"value": "1"}]))
+    await bench.post(
+        "/Patient/$validate?mode=create", json=a_patient(name=[{"family": "Osparad"}], identifier=[{"value": "1"}])
+    )
     assert await ward.ids("/Patient?family=Osparad") == before == []
 
 
@@ -159,7 +169,11 @@ async def test_a_write_that_breaks_a_claimed_profile_is_refused_with_every_error
 
 async def test_in_a_transaction_the_place_begins_with_the_entry(bench: httpx2.AsyncClient) -> None:
     entry = {"resource": a_patient(identifier=[{"value": "1"}], name=[{"text": "A"}, {"text": "B"}])}
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry | {"request": {"method": "POST", "url": "Patient"}}]}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [entry | {"request": {"method": "POST", "url": "Patient"}}],
+    }
     answer = await bench.post("", json=bundle)
     assert answer.status_code == 422
     assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[0].resource.name[1]"]
@@ -192,7 +206,9 @@ async def test_a_required_profile_is_met_whether_it_is_claimed_or_not(bench: htt
 async def test_a_warning_does_not_keep_a_resource_out(bench: httpx2.AsyncClient) -> None:
     single = {"coding": [{"system": "http://example.org/civil", "code": "x"}]}
     patient = a_patient(identifier=[{"value": "1"}], maritalStatus=single)
-    assert [one["severity"] for one in await issues(await bench.post("/Patient/$validate", json=patient))] == ["warning"]
+    assert [one["severity"] for one in await issues(await bench.post("/Patient/$validate", json=patient))] == [
+        "warning"
+    ]
     assert (await bench.post("/Patient", json=patient)).status_code == 201
 
 

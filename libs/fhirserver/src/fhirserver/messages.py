@@ -119,4 +119,6 @@ def json_only(request: Request) -> None:
     kind = (request.header(b"content-type") or "application/fhir+json").split(";")[0].strip().lower()
     form = kind == "application/x-www-form-urlencoded" and request.path[-1:] == ("_search",)
     if request.body and kind not in ("application/fhir+json", "application/json") and not form:
-        raise WrongMedia(f"The body must be application/fhir+json or application/fhir+xml, not {kind[:60]}", at="Content-Type")
+        raise WrongMedia(
+            f"The body must be application/fhir+json or application/fhir+xml, not {kind[:60]}", at="Content-Type"
+        )

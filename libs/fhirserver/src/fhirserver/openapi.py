@@ -35,7 +35,9 @@ def paths(base: str, statement: Mapping[str, Any]) -> Json:
         },
         f"{base}/Patient/{{id}}/{{type}}": {
             "parameters": [_ID, _TYPE],
-            "get": _operation("search-patient", "Search what is about a patient or concerns them; type * for all", "Bundle"),
+            "get": _operation(
+                "search-patient", "Search what is about a patient or concerns them; type * for all", "Bundle"
+            ),
         },
         f"{base}/{{type}}": {
             "parameters": [_TYPE],
@@ -139,7 +141,9 @@ def _operations(base: str, resources: Sequence[Mapping[str, Any]]) -> Json:
 
 def _validate(base: str) -> Json:
     """$validate, of a type and of one resource."""
-    of_type = _operation("validate", "What is wrong with a resource; nothing is stored", "OperationOutcome", body="Resource")
+    of_type = _operation(
+        "validate", "What is wrong with a resource; nothing is stored", "OperationOutcome", body="Resource"
+    )
     of_one = _operation("validate-one", "The same, as a version of this resource", "OperationOutcome", body="Resource")
     stored = _operation("validate-stored", "What is wrong with the stored resource", "OperationOutcome")
     return {

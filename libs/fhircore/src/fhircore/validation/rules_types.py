@@ -54,7 +54,9 @@ def age_1(v: Json) -> bool:
 def cnt_3(v: Json) -> bool:
     """A whole number with the UCUM unit 1."""
     value = v.get("value", 0)
-    whole = value.__class__ is int or (isinstance(value, Decimal) and value == value.to_integral_value() and "." not in str(value))
+    whole = value.__class__ is int or (
+        isinstance(value, Decimal) and value == value.to_integral_value() and "." not in str(value)
+    )
     return _unit(v, UCUM) and v.get("code", "1") == "1" and whole
 
 

@@ -108,7 +108,9 @@ async def _post(engine: Engine, caller: Caller, request: str, names: list[str]) 
         await connection.execute("select pg_advisory_xact_lock(7003, 1)")
         if await connection.fetchval("select exists (select from job where kind = 'reindex' and ended is null)"):
             return None
-        asked = Asked([TYPES[name].number for name in names or TYPES], "" if names else maker(full_text=engine.mount.full_text))
+        asked = Asked(
+            [TYPES[name].number for name in names or TYPES], "" if names else maker(full_text=engine.mount.full_text)
+        )
         job = await jobs.create(connection, "reindex", caller, request, msgspec.json.encode(asked))
     engine.job_posted.set()
     return job.id

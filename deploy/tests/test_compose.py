@@ -11,7 +11,7 @@ import yaml
 
 DEPLOY = Path(__file__).parents[1]
 ROOT = DEPLOY.parent
-FILES = ("compose.yaml", "compose.tls.yaml")
+FILES = ("compose.yaml",)
 
 # The part of https://github.com/compose-spec/compose-spec/blob/main/schema/compose-spec.json that we use, and no more:
 # a misspelt key is refused.

@@ -17,6 +17,7 @@ import zstandard
 from integration_platform.hl7v2.message import Message
 from integration_platform.hl7v2.mllp import Framer, wrap
 from integration_platform.testing import an_oru
+from kit import sessions
 from kit.events import CloudEvent, to_headers
 from kit.kafka import Consumer, Producer
 from kit.outbox import Message as Sent
@@ -30,7 +31,7 @@ PNR = "http://electronichealth.se/identifier/personnummer"
 async def place(postgres_url: str, kafka_bootstrap: str) -> AsyncIterator[dict[str, str]]:
     """Environment of a region of one's own."""
     async with (
-        fresh_topics(kafka_bootstrap, [RECORD, INBOX]) as region,
+        fresh_topics(kafka_bootstrap, [RECORD, INBOX, sessions.REVOKED]) as region,
         fresh_database(postgres_url, "integration_platform") as url,
     ):
         yield {

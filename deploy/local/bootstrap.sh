@@ -85,16 +85,26 @@ dependencies() {
         fail "pip could not install requirements/dev.txt; its last words: $(tail -5 "$LOG")"
     stamp dependencies "$print"
 }
-# One line that changes on a terminal, a line now and then elsewhere.
+# One line that changes on a terminal, a line now and then elsewhere. Not awk: Debian's reads a pipe in blocks.
 progress() {
-    awk -v total="$1" -v terminal="$([[ -t 1 ]] && echo 1 || echo 0)" '
-        /^ *(Collecting|Requirement already)/ {
-            n++
-            if (terminal) printf "\r          %3d of %d\033[K", n, total
-            else if (n % 25 == 0) printf "          %3d of %d\n", n, total
-            fflush()
-        }
-        /^Installing collected/ { if (terminal) printf "\r"; printf "          unpacking                \n"; fflush() }'
+    local line count=0 terminal=0
+    if [[ -t 1 ]]; then terminal=1; fi
+    while IFS= read -r line; do
+        case "$line" in
+        *Collecting\ * | *"Requirement already"*)
+            count=$((count + 1))
+            if ((terminal)); then
+                printf '\r          %3d of %d\033[K' "$count" "$1"
+            elif ((count % 25 == 0)); then
+                printf '          %3d of %d\n' "$count" "$1"
+            fi
+            ;;
+        "Installing collected"*)
+            if ((terminal)); then printf '\r\033[K'; fi
+            printf '          unpacking\n'
+            ;;
+        esac
+    done
 }
 house() {
     local print package arguments=()

@@ -84,3 +84,13 @@ def test_a_wrong_database_url_is_said_without_its_password_and_starts_nothing(tm
     assert "PostgreSQL does not answer at 127.0.0.1:1 (FVM_POSTGRES_URL)." in outcome.stderr
     assert "hush" not in outcome.stderr + outcome.stdout
     assert not (tmp_path / "kafka").exists()
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+
+    refused = fvm("up", data=tmp_path / "file" / "region")
+
+    assert refused.returncode == 1
+    assert "(FVM_DATA) cannot be used: Not a directory." in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -34,7 +34,7 @@ def test_a_refusal_has_an_err_segment_that_says_why() -> None:
     err = reply.first("ERR")
     assert err is not None
     assert (err.text(2), err.text(3), err.text(3, 2), err.text(4)) == ("PID", "100", "Segment sequence error", "E")
-    assert err.text(8) == "no PID segment  at all"
+    assert err.text(8) == "no PID segment at all"
 
 
 def test_before_version_2_5_the_error_is_one_composite() -> None:

@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from fvm import show
 from fvm.commands import (
@@ -96,7 +97,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as failed:
-        if failed.errno not in (errno.ENOSPC, errno.EDQUOT):
+        said = _for_a_person(failed)
+        if not said:
             raise
-        show.trouble("No space is left on the disk; make room, or choose another data folder with FVM_DATA=/somewhere.")
+        show.trouble(said)
         return 1
+
+
+def _for_a_person(failed: OSError) -> str:
+    """The sentence for a disk that is full and for a data folder that cannot be used; nothing for faults of ours."""
+    if failed.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "No space is left on the disk; make room, or choose another data folder with FVM_DATA=/somewhere."
+    data, where = Path(os.environ.get("FVM_DATA") or "/").absolute(), Path(str(failed.filename or "/"))
+    refused = failed.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+    if where == data or (refused and where.is_relative_to(data) and data != Path("/")):
+        return f"The data folder {data} (FVM_DATA) cannot be used: {failed.strerror}."
+    return ""

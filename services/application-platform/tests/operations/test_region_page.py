@@ -132,6 +132,17 @@ async def test_only_an_operator_sees_the_region(browser: AsyncClient, services: 
     assert services.asked == []
 
 
+async def test_a_patient_who_comes_to_the_region_is_led_to_their_own_journal(
+    browser: AsyncClient, sign_in: Any
+) -> None:
+    await sign_in(browser, "tolvan")
+    page = await browser.get("/portal/region")
+
+    assert page.status_code == 403
+    assert "Gå tillbaka till din egen journal" in page.text
+    assert "uppdrag" not in page.text
+
+
 async def test_the_page_shows_the_picture_and_what_is_set_aside_without_content(
     operator: AsyncClient, services: Services
 ) -> None:

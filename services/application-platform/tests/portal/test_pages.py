@@ -189,12 +189,32 @@ async def test_a_patient_sees_their_own_journal_by_month(tolvan: ClientSession) 
 
 @pytest.mark.parametrize("path", [f"/portal/patients/{STINA}", f"/portal/patients/{STINA}/timeline"])
 async def test_a_patient_cannot_ask_for_another(tolvan: ClientSession, platform: Any, path: str) -> None:
-    await text(await tolvan.get(path), 404)
+    shown = await text(await tolvan.get(path), 404)
+    assert "din egen journal" in shown
+    assert "personnumret" not in shown
     assert platform.asked == []
+
+
+async def test_a_patient_whose_journal_is_away_is_told_so_in_plain_words(tolvan: ClientSession, platform: Any) -> None:
+    platform.away = True
+    shown = await text(await tolvan.get("/portal/"), 503)
+    assert "Det betyder inte att den är tom" in shown
+    assert "Informationsplattformen" not in shown
+    assert "EJ KONTROLLERAD" not in shown
+
+
+async def test_a_patient_is_told_which_part_of_the_journal_could_not_be_fetched(
+    tolvan: ClientSession, platform: Any
+) -> None:
+    platform.broken.add("DiagnosticReport")
+    shown = await text(await tolvan.get("/portal/"))
+    assert "Gick inte att hämta" in shown
+    assert "EJ KONTROLLERAD" not in shown
 
 
 async def test_a_patient_cannot_search_patients(tolvan: ClientSession, platform: Any) -> None:
     await text(await tolvan.post("/portal/search", data={"q": "Bergström"}), 404)
+    await text(await tolvan.get("/portal/search"), 404)
     assert platform.asked == []
 
 

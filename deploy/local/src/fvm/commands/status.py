@@ -51,7 +51,15 @@ def _part(known: pids.Known, ports: dict[str, int], gate: str) -> dict[str, Any]
 
 
 def _show(now: state.State, parts: list[dict[str, Any]]) -> None:
-    print(f"The region did not start: {now.reason}" if now.phase == "failed" else f"The region is {now.phase}.")
+    unwell = [part["name"] for part in parts if part["well"] is False]
+    if now.phase == "failed":
+        print(f"The region did not start: {now.reason}")
+    elif now.phase == "ready" and unwell:
+        print(f"The region runs, but not ready: {', '.join(unwell)} (`fvm doctor` says what to do).")
+    elif now.phase == "stopped" and parts:
+        print("The runner is gone, but parts of the region still run; `make up` takes over, `make down` stops them.")
+    else:
+        print(f"The region is {now.phase}.")
     if not parts:
         return
     feels = {True: "ready", False: "NOT READY", None: ""}

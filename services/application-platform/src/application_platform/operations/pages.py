@@ -27,6 +27,7 @@ _NOT_AN_OPERATOR = Words(
     "Sidan är för driften",
     "Ditt uppdrag omfattar inte driften av regionen. Byt uppdrag om du har ett sådant.",
 )
+_NOT_FOR_PATIENTS = Words(403, "Sidan är inte för patienter", "Gå tillbaka till din egen journal.")
 _GONE = Words(
     404, "Meddelandet ligger inte här längre", "Det har spelats om, eller skrivits av. Gå tillbaka till listan."
 )
@@ -168,6 +169,8 @@ def _frame(reader: Reader, portal: Portal) -> dict[str, Any]:
 
 
 def _refused(request: Request, portal: Portal, reader: Reader, refusal: Words) -> Response:
+    if reader.kind == "patient":
+        refusal = _NOT_FOR_PATIENTS
     context = {"reader": reader, "place": portal, "words": refusal, "again": ""}
     return render.page(request, "refusal.html", context, refusal.status)
 

@@ -60,7 +60,9 @@ async def start(request: Request, portal: InPortal, reader: Reads, visa: Kind = 
 
 @router.get("/search")
 async def search_page(request: Request, portal: InPortal, reader: Reads) -> Response:
-    """An empty search."""
+    """An empty search; patients have none."""
+    if reader.kind == "patient":
+        raise NotShown
     return _found(request, portal, reader, "", "", None)
 
 

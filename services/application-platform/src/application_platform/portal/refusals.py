@@ -93,9 +93,25 @@ _WORDS: tuple[tuple[type[Problem], Words], ...] = (
 )
 
 
-def words_for(problem: Problem) -> Words:
-    """The words for a problem; what nobody has words for is not told in detail."""
-    for kind, words in _WORDS:
+_JOURNAL_AWAY = "Vi kan inte hämta din journal just nu. Det betyder inte att den är tom. Försök igen om en stund."
+# What a patient reads instead, where the words above speak to staff.
+_TO_PATIENTS: tuple[tuple[type[Problem], Words], ...] = (
+    (
+        NotShown,
+        Words(404, "Journalen kan inte visas", "Här visas bara din egen journal. Saknas den, kontakta din mottagning."),
+    ),
+    (
+        NotAllowed,
+        Words(403, "Journalen kan inte visas", "Här visas bara din egen journal. Saknas den, kontakta din mottagning."),
+    ),
+    (Unavailable, Words(503, "Journalen svarar inte", _JOURNAL_AWAY, unknown=True)),
+    (Unreadable, Words(502, "Journalen svarar inte", _JOURNAL_AWAY, unknown=True)),
+)
+
+
+def words_for(problem: Problem, *, patient: bool = False) -> Words:
+    """The words for a problem, to staff or to a patient; what nobody has words for is not told in detail."""
+    for kind, words in (*_TO_PATIENTS, *_WORDS) if patient else _WORDS:
         if isinstance(problem, kind):
             return words
     return Words(problem.kind.status, "Sidan kan inte visas", "Något gick fel hos oss. Försök igen om en stund.")
@@ -123,7 +139,7 @@ class PageRoute(APIRoute):
 async def _refuse(request: Request, problem: Problem) -> Response:
     portal = await portal_of(request)
     reader = await portal.reader_of(request)
-    words = words_for(problem)
+    words = words_for(problem, patient=reader.kind == "patient")
     log.info("page refused", code=problem.code, status=words.status)
     again = request.url.path if request.method == "GET" else ""
     context = {"reader": reader, "place": portal, "words": words, "again": again}

@@ -104,6 +104,7 @@ def _err(header: Header, verdict: Verdict, encoding: bytes) -> list[bytes]:
 
 
 def _safe(reason: str, header: Header) -> bytes:
-    """Our own words in ASCII, without the sender's delimiters (a header that cannot be read has none to mind)."""
+    """Our own words in ASCII, a space for each of the sender's delimiters (an unreadable header has none to mind)."""
     delimiters = header.raw(1) + header.raw(2)
-    return bytes(byte for byte in reason.encode("ascii", "replace") if byte not in delimiters and byte >= 32)
+    words = reason.encode("ascii", "replace")
+    return b" ".join(bytes(32 if byte in delimiters else byte for byte in words if byte >= 32).split())

@@ -175,7 +175,7 @@ def test_the_region_comes_up_lives_and_goes_down_without_losing_a_word(engine: E
 
     ended = engine.down()
 
-    assert len(ended) == 9
+    assert len(ended) == 8
     assert set(ended.values()) == {0}, ended
     for name, one in engine.containers.items():
         assert "Traceback" not in one.log.read_text(), f"{name}: {one.words()}"

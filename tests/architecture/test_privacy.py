@@ -9,7 +9,7 @@ import pytest
 # What a line in the log may carry besides its sentence. Each is a name of ours, a number, or a description of an error
 # without its message (kit.telemetry.describe, which exc_info goes through too).
 WORDS = {
-    "attempts", "check", "code", "count", "door", "error", "exc_info", "file", "limit", "loop", "message", "method", "reader", "route",
+    "attempts", "check", "code", "count", "door", "error", "exc_info", "limit", "loop", "message", "method", "reader", "route",
     "size", "status", "topic", "waiting",
 }  # fmt: skip
 LABELS = {"answer", "door", "loop", "method", "outcome", "reader", "route", "status", "topic"}

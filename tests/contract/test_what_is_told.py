@@ -26,7 +26,8 @@ from fhirserver.keys import Keys
 from fhirserver.labels import Labels
 from fhirserver.store import Row, Tombstone
 from fhirserver.telling import Teller
-from fhirserver.writing import Put, Writer
+from fhirserver.wishes import Put
+from fhirserver.writing import Writer
 from information_platform import record as region
 from information_platform.persons.register import Register, told
 from integration_platform.events import record_events

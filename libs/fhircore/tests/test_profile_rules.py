@@ -231,6 +231,14 @@ def test_extensions_of_primitives_and_in_extensions_are_met_by_their_definitions
     ]
 
 
+def test_an_extension_is_looked_at_without_a_claim_only_where_everything_is_asked_for() -> None:
+    known = Profiles()
+    known.add(an_extension())
+    misplaced = patient(name=[{"extension": [{"url": "http://example.org/ext", "valueString": "x"}]}])
+    assert known.check(misplaced) == []
+    assert [one.at for one in known.check_all(misplaced)] == ["Patient.name[0].extension[0]"]
+
+
 def test_contained_resources_and_entries_are_held_to_what_they_claim() -> None:
     profile = made("Patient", {"id": "Patient.name", "min": 1})
     claims = patient(id="p", meta={"profile": [URL]}, active=True)

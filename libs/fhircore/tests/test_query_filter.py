@@ -1,33 +1,9 @@
-"""The `_filter` parameter: its own little language becomes the same criteria (http://hl7.org/fhir/R4/search_filter.html)."""
+"""`_filter` in its own grammar becomes criteria (http://hl7.org/fhir/R4/search_filter.html)."""
 
 import pytest
 
 from fhircore.outcome import InvalidFHIR
-from fhircore.query import (
-    AllOf,
-    AnyOf,
-    Chain,
-    Id,
-    Match,
-    Missing,
-    Not,
-    parse,
-)
-
-
-def criterion(type_name: str, name: str, text: str):
-    (found,) = parse(type_name, [(name, text)]).criteria
-    return found
-
-
-def values(type_name: str, name: str, text: str) -> tuple:
-    return criterion(type_name, name, text).values
-
-
-def refused(type_name: str, name: str, text: str):
-    with pytest.raises(InvalidFHIR) as found:
-        parse(type_name, [(name, text)])
-    return found.value.issues[0]
+from fhircore.query import AllOf, AnyOf, Chain, Id, Match, Missing, Not, parse
 
 
 @pytest.mark.parametrize(

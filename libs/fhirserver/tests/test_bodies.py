@@ -19,8 +19,8 @@ from fhirserver.bodies import (
     replacer,
     stamped,
     unquoted,
-    with_references,
 )
+from fhirserver.rewriting import Links
 
 words = st.text(st.characters(codec="utf-8"), max_size=10)
 plain = st.recursive(
@@ -59,7 +59,8 @@ def test_only_references_that_are_named_are_replaced() -> None:
         rb'{"a":{"reference":"urn:uuid:1"},"b":{"reference":"urn:uuid:2"},"c":"urn:uuid:1",'
         rb'"d":"\"reference\":\"urn:uuid:1\"","e":{"reference":"Patient/1"},"f":{"reference":"http:\/\/x"}}'
     )
-    changed = with_references(raw, {b"urn:uuid:1": b"Patient/7", b"Patient/1": b"no", b"http://x": b"Patient/8"})
+    links = Links({b"urn:uuid:1": b"Patient/7", b"Patient/1": b"no", b"http://x": b"Patient/8"})
+    changed = links.applied(raw, "Basic", None, "")
     assert changed == (
         rb'{"a":{"reference":"Patient/7"},"b":{"reference":"urn:uuid:2"},"c":"urn:uuid:1",'
         rb'"d":"\"reference\":\"urn:uuid:1\"","e":{"reference":"Patient/1"},"f":{"reference":"Patient/8"}}'

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fhirserver.codec import ZSTD, Codec, UnknownFormat
 from fhirserver.keys import Keys
 from fhirserver.store import Row
-from fhirserver.writing import Put
+from fhirserver.wishes import Put
 
 
 def test_a_key_is_the_same_each_time_and_another_under_another_secret() -> None:

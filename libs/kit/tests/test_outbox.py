@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from kit.db import Database, driver
 from kit.events import CloudEvent
-from kit.outbox import Message, Outgoing, Relay, Sends, TooLargeToTell, emit, emit_raw, outbox
+from kit.outbox import LARGEST, Message, Outgoing, Relay, Sends, TooLargeToTell, emit, emit_raw, outbox
 from kit.settings import Settings
 from kit.telemetry import enter_trace
 from kit.testing import Told
@@ -180,7 +180,7 @@ async def test_large_messages_are_sent_a_few_at_a_time(db: Database, monkeypatch
 async def test_an_event_larger_than_the_broker_takes_is_refused_when_it_is_told(db: Database) -> None:
     with pytest.raises(TooLargeToTell):
         async with db.transaction() as tx:
-            await emit(tx, [told(1, data=bytes(1_000_001))])
+            await emit(tx, [told(1, data=bytes(LARGEST + 1))])
 
     async with db.transaction() as tx:
         assert (await tx.execute(sa.select(sa.func.count()).select_from(outbox))).scalar_one() == 0

@@ -17,13 +17,12 @@ import zstandard
 from integration_platform.hl7v2.message import Message
 from integration_platform.hl7v2.mllp import Framer, wrap
 from integration_platform.testing import an_oru
-from kit import sessions
 from kit.events import CloudEvent, to_headers
 from kit.kafka import Consumer, Producer
 from kit.outbox import Message as Sent
 from kit.testing import fresh_database, fresh_topics
 
-RECORD, INBOX = "exchange.record.v1", "exchange.inbox.v1"
+RECORD, INBOX, ENDED = "exchange.record.v1", "exchange.inbox.v1", "application.session-revoked.v1"
 PNR = "http://electronichealth.se/identifier/personnummer"
 
 
@@ -31,7 +30,7 @@ PNR = "http://electronichealth.se/identifier/personnummer"
 async def place(postgres_url: str, kafka_bootstrap: str) -> AsyncIterator[dict[str, str]]:
     """Environment of a region of one's own."""
     async with (
-        fresh_topics(kafka_bootstrap, [RECORD, INBOX, sessions.REVOKED]) as region,
+        fresh_topics(kafka_bootstrap, [RECORD, INBOX, ENDED]) as region,
         fresh_database(postgres_url, "integration_platform") as url,
     ):
         yield {

@@ -7,13 +7,17 @@ from typing import Any
 
 import httpx2
 import pytest
+from aiohttp import web
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
+from fhirserver.subscribing.delivering import Notifier
+from fhirserver.subscribing.tapping import Tap
 from kit.caller import Commission
 from kit.db import Database
+from kit.outbox import Relay
 from kit.telemetry import TraceContext
-from kit.testing import TestIssuer, fresh_database
+from kit.testing import TestIssuer, Told, fresh_database
 from kit.web import new_app
 from vis import record
 from vis.settings import Settings
@@ -31,7 +35,7 @@ def issuer() -> TestIssuer:
 @pytest.fixture(scope="module")
 async def engine(postgres_url: str) -> AsyncIterator[Engine]:
     async with fresh_database(postgres_url, "vis") as url:
-        settings = Settings(database_url=url, mode="demo", full_text=True)
+        settings = Settings(database_url=url, mode="demo", full_text=True, referential_integrity=False)
         db = Database(url)
         await db.start()
         engine = Engine(db, record.mount(settings), lambda: None)
@@ -194,3 +198,69 @@ class Later:
 @pytest.fixture
 def later() -> Later:
     return Later()
+
+
+class Hook:
+    """An endpoint on this machine that keeps what it is sent; `answers` is what it says next."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.answers = 200
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.calls.append((request.method, request.path, dict(request.headers), await request.read()))
+        return web.Response(status=self.answers)
+
+    def bundles(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, _, _, body in self.calls]
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[Hook]:
+    found = Hook()
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", found.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield found
+    await runner.cleanup()
+
+
+class Walk:
+    """The relay and the notifier, stepped by hand."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.relay = Relay(engine.db, Told(), Settings(database_url=engine.db.url, mode="demo"))
+        self.relay.tap = Tap(engine)
+        self.notifier = Notifier(engine)
+
+    async def on(self) -> None:
+        """Everything that waits is relayed, matched and sent."""
+        for _ in range(3):  # a state that changes is a write, which is relayed
+            async with self.engine.db.pool.acquire() as connection:
+                while await self.relay.once(connection):
+                    pass
+            await self.notifier.settled()
+
+    async def later(self) -> None:
+        """As if the time of every back-off had passed."""
+        await self.engine.db.pool.execute("update subscription set next_at = now(), leased = null")
+        await self.on()
+
+    async def states(self, id: str) -> list[str]:
+        rows = await self.engine.db.pool.fetch("select state from subscription_event where sub = $1 order by n", id)
+        return [row["state"] for row in rows]
+
+
+@pytest.fixture
+async def walk(engine: Engine) -> AsyncIterator[Walk]:
+    await engine.db.pool.execute("truncate subscription, subscription_change, subscription_event, outbox")
+    found = Walk(engine)
+    yield found
+    await found.notifier.stop()
+    await engine.db.pool.execute("truncate subscription, subscription_change, subscription_event")

@@ -13,7 +13,7 @@ from access import Sight
 from fhirserver.engine import Engine
 from fhirserver.operations import settling
 from fhirserver.operations.working import Jobs
-from fhirserver.writing import Put
+from fhirserver.wishes import Put
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -143,7 +143,9 @@ async def test_history_tells_each_version_newest_first(ward: Any, bench: httpx2.
     assert len((await bench.get(f"/Patient/{id}/_history?_count=1")).json()["entry"]) == 1
 
 
-@pytest.mark.parametrize("query", ["_count=²", "_count=-1", "_since=2020", "_count=" + "9" * 5000])
+@pytest.mark.parametrize(
+    "query", ["_count=²", "_count=-1", "_since=2020", "_at=x", "_list=1", "_sort=_lastUpdated", "_count=" + "9" * 5000]
+)
 async def test_a_history_parameter_that_is_not_served_is_refused(
     ward: Any, bench: httpx2.AsyncClient, query: str
 ) -> None:
@@ -206,13 +208,13 @@ async def test_a_reference_by_our_own_full_address_is_a_reference_to_the_resourc
     assert await ward.ids(f"/Observation?subject={base}/Patient/{patient}") == [id]
 
 
-@pytest.mark.parametrize("name", ["if-none-match", "if-none-exist"])
+@pytest.mark.parametrize(("name", "value"), [("if-none-match", 'W/"1"'), ("if-none-exist", "name=x")])
 async def test_an_update_does_not_pass_over_a_condition_it_does_not_do(
-    ward: Any, bench: httpx2.AsyncClient, name: str
+    ward: Any, bench: httpx2.AsyncClient, name: str, value: str
 ) -> None:
     id = await ward.patient()
     body = {"resourceType": "Patient", "id": id}
-    answer = await bench.put(f"/Patient/{id}", json=body, headers={name: "*"})
+    answer = await bench.put(f"/Patient/{id}", json=body, headers={name: value})
     assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (400, [name])
 
 

@@ -109,7 +109,7 @@ async def test_the_hidden_items_are_there_for_who_may_see_them(
 async def test_a_hidden_value_set_is_as_unknown_as_none(ward: Any, doctor_elsewhere: httpx2.AsyncClient) -> None:
     from access import Label, Sight
     from fhirserver.bodies import plain
-    from fhirserver.writing import Put
+    from fhirserver.wishes import Put
 
     engine = ward.engine
     url = "/Observation?code:in=urn:vs:zhidden"

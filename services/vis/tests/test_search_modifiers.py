@@ -147,7 +147,7 @@ async def terminology(ward: Any) -> None:
 async def put(ward: Any, resource: dict[str, Any]) -> None:
     from access import Sight
     from fhirserver.bodies import plain
-    from fhirserver.writing import Put
+    from fhirserver.wishes import Put
 
     engine = ward.engine
     wish = Put(resource["resourceType"], resource["id"], plain(resource), resource, engine.labels.register)

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fhirserver.profiling import IN_FORCE, Policy
 
@@ -103,6 +105,46 @@ async def test_parameters_themselves_can_be_validated(bench: httpx2.AsyncClient)
     assert found[0]["diagnostics"] == "All OK"
 
 
+async def test_xml_is_validated_too(bench: httpx2.AsyncClient) -> None:
+    names = '<name><family value="A"/></name><name><family value="B"/></name>'
+    claim = f'<meta><profile value="{SE}SEBasePatient"/></meta>'
+    body = f'<Patient xmlns="http://hl7.org/fhir">{claim}{names}</Patient>'
+    answer = await bench.post("/Patient/$validate", content=body, headers={"content-type": "application/fhir+xml"})
+    assert [one["expression"] for one in await issues(answer)] == [["Patient.name[1]"]]
+
+
+_PARTS = st.sampled_from(
+    [
+        "resourceType",
+        "parameter",
+        "name",
+        "resource",
+        "mode",
+        "profile",
+        "valueCode",
+        "meta",
+        "Patient",
+        "id",
+        "Parameters",
+    ]
+)
+_JUNK = st.recursive(
+    st.one_of(st.none(), st.integers(), _PARTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_PARTS, inner, max_size=4)),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=_JUNK,
+    address=st.sampled_from(["Patient/$validate", "Parameters/$validate", "Patient/x/$validate?mode=update"]),
+)
+async def test_whatever_is_sent_the_answer_is_an_outcome(bench: httpx2.AsyncClient, body: Any, address: str) -> None:
+    answer = await bench.post(address, json=body)
+    assert answer.status_code in (200, 400), answer.text
+    assert answer.json()["resourceType"] == "OperationOutcome"
+
+
 async def test_a_call_that_is_none_is_refused(bench: httpx2.AsyncClient) -> None:
     patient = {"resourceType": "Patient", "active": True}
     for address in ("/Patient/$validate?mode=x", "/Patient/$validate?depth=1", "/Patient/$validate?profile="):
@@ -186,7 +228,7 @@ async def test_a_write_that_claims_an_unknown_profile_is_kept_unless_the_policy_
     kept = await bench.post("/Patient", json=claims)
     assert kept.status_code == 201
     assert kept.json()["meta"]["profile"] == [UNKNOWN]
-    policy(unknown={"Patient": "refuse"})
+    policy(refuse=frozenset({"Patient"}))
     refused = await bench.post("/Patient", json=claims)
     assert refused.status_code == 422
     assert refused.json()["issue"][0]["expression"] == ["Patient.meta.profile[0]"]

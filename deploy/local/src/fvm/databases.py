@@ -22,11 +22,11 @@ class Admin:
     url: str
     ours: bool
 
-    def url_for(self, role: str, password: str) -> str:
-        """The same server, seen by a role of ours in the database of the same name."""
+    def url_for(self, role: str, password: str, database: str = "") -> str:
+        """The same server, seen by a role of ours in the database of the same name, or another one of its own."""
         parts = urlsplit(self.url)
         where = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, f"{role}:{password}@{where}", f"/{role}", parts.query, ""))
+        return urlunsplit((parts.scheme, f"{role}:{password}@{where}", f"/{database or role}", parts.query, ""))
 
 
 async def prepare(

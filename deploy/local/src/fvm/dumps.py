@@ -62,20 +62,18 @@ def dump(admin: databases.Admin, role: str, password: str, file: Path) -> None:
 
 def load(admin: databases.Admin, role: str, password: str, database: str, file: Path) -> None:
     """Reads a dump into an empty database, whole or not at all; everything in it becomes the role's."""
-    url = admin.url_for(role, "").replace(f"/{role}", f"/{database}")
     _run(
         "pg_restore",
         ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", str(file)],
-        url,
+        admin.url_for(role, "", database),
         password,
-        target="--dbname=",
     )
 
 
-def _run(program: str, arguments: list[str], url: str, password: str, target: str = "--dbname=") -> None:
+def _run(program: str, arguments: list[str], url: str, password: str) -> None:
     # The password goes by the environment: arguments can be read by every user of the machine.
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "PGPASSWORD": password}
-    command = [str(postgres.binary(program)), f"{target}{url}", *arguments]
+    command = [str(postgres.binary(program)), f"--dbname={url}", *arguments]
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     if done.returncode:
         raise Trouble(f"{program} failed: {_first(done.stderr)}")
@@ -92,6 +90,7 @@ def write(folder: Path, manifest: Manifest) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     manifest.sums = {str(path.relative_to(folder)): checksum(path) for path in files}
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
+    (folder / MANIFEST).chmod(0o600)
 
 
 def read(folder: Path) -> Manifest:

@@ -13,6 +13,7 @@ from pathlib import Path
 from fvm.part import Part
 from fvm.places import kafka_jars
 from fvm.trouble import Trouble
+from kit.outbox import LARGEST_MESSAGE
 
 OLDEST_JAVA = 17
 HEAP = ("-Xms64m", "-Xmx256m")
@@ -98,7 +99,7 @@ class Broker:
             "log.dirs": str(data),
             "auto.create.topics.enable": "false",
             "num.partitions": "6",
-            "message.max.bytes": "2097152",
+            "message.max.bytes": str(LARGEST_MESSAGE),
             "log.segment.bytes": "67108864",
             "log.index.size.max.bytes": "1048576",
             "offsets.topic.replication.factor": "1",

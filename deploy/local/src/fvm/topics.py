@@ -8,7 +8,9 @@ from typing import Literal
 import yaml
 
 from fvm.places import kafka_folder
+from fvm.services import SERVICES
 from fvm.trouble import Trouble
+from kit.outbox import LARGEST_MESSAGE
 from kit.settings import Broker, KafkaSettings, WrongSettings, read
 
 DAY = 86_400_000  # milliseconds
@@ -27,14 +29,16 @@ class Topic:
 
     def settings(self) -> dict[str, str]:
         """The broker's settings of this topic."""
+        largest = {"max.message.bytes": str(LARGEST_MESSAGE)}
         if self.cleanup == "delete":
-            return {"cleanup.policy": "delete", "retention.ms": str(self.keep * DAY)}
+            return {"cleanup.policy": "delete", "retention.ms": str(self.keep * DAY), **largest}
         # A heartbeat each second makes many dead messages: roll and compact often. Tombstones stay for `keep` days.
         return {
             "cleanup.policy": "compact",
             "segment.ms": "3600000",
             "min.cleanable.dirty.ratio": "0.2",
             "delete.retention.ms": str(self.keep * DAY),
+            **largest,
         }
 
 
@@ -66,6 +70,30 @@ def reached(bootstrap: str) -> Broker:
         return read(KafkaSettings).model_copy(update={"kafka": bootstrap}).broker
     except WrongSettings as wrong:
         raise Trouble(str(wrong), 2) from wrong
+
+
+def rights(topics: Sequence[Topic], region: str) -> list[list[str]]:
+    """What each service may do, as options of kafka-acls.sh --add; its Kafka user has the service's name (D3).
+
+    Only its owner writes a topic. Every service may read all topics of the region, in groups of the region.
+    """
+    owners = sorted({topic.owner for topic in topics} & {service.name for service in SERVICES})
+    whose = full_name("", region)
+    found = []
+    for owner in owners:
+        user = ["--allow-principal", f"User:{owner}"]
+        own = [
+            option for topic in topics if topic.owner == owner for option in ("--topic", full_name(topic.name, region))
+        ]
+        found.append([*user, "--operation", "Write", "--operation", "Describe", *own])
+        everything = ["--topic", whose or "*", "--group", whose or "*"]
+        kind = ["--resource-pattern-type", "prefixed"] if whose else []
+        found.append([*user, "--operation", "Read", "--operation", "Describe", *everything, *kind])
+    shared = [
+        option for topic in topics if topic.owner == "all" for option in ("--topic", full_name(topic.name, region))
+    ]
+    users = [option for owner in owners for option in ("--allow-principal", f"User:{owner}")]
+    return [*found, *([[*users, "--operation", "Write", *shared]] if shared else [])]
 
 
 async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:

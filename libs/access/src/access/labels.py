@@ -22,5 +22,9 @@ def unlabelled(info: str) -> Label:
     return Label("", "", info)
 
 
+# A fact that must be about a patient and names none: withheld from everybody but who repairs it (D3, D4).
+WITHHELD = unlabelled("")
+
+
 def is_register(label: Label) -> bool:
     return not label.provider and label.info == "register"

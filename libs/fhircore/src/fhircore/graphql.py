@@ -6,46 +6,20 @@ it, what is absent is left out (never null), and a field asked for twice in one 
 ask for the same field, their selections are put together.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fhircore.graphql_check import ANY, CONNECTION, QUERY, Meaning, applies, check, meaning, spread, unknown
-from fhircore.graphql_model import Data, Known, Need, Page, Read, Search, connection
+from fhircore.graphql_check import ANY, CONNECTION, QUERY, Meaning, applies, meaning, spread, unknown
+from fhircore.graphql_model import Data, Known, Need, Page, Read, Search, connection, contained, type_of
 from fhircore.graphql_picking import slice_of, some, test_of
-from fhircore.graphql_syntax import parse
-from fhircore.graphql_tree import Directive, Document, Field, GraphQLError, Selection, Variable
-from fhircore.params import params_of
-from fhircore.validation.definitions import resource_types
+from fhircore.graphql_query import Query, prepare
+from fhircore.graphql_searching import pairs
+from fhircore.graphql_tree import Directive, Field, GraphQLError, Selection, Variable
+
+__all__ = ["Query", "execute", "prepare"]
 
 MAX_VALUES = 50_000  # values in an answer
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A query that is ready to run: checked against FHIR's types, its variables given."""
-
-    document: Document
-    selections: tuple[Selection, ...]
-    variables: Mapping[str, Any]
-
-
-def prepare(text: str, root: str = QUERY, operation: str | None = None, variables: Any = None) -> Query:
-    """`root`: the type of the resource that is asked, or QUERY at the base. Raises GraphQLError."""
-    document = parse(text)
-    chosen = document.operation(operation)
-    check(document, chosen, root)
-    given = {} if variables is None else variables
-    if not isinstance(given, dict):
-        raise GraphQLError("Variables are an object")
-    values = {}
-    for name, (kind, default, required) in chosen.variables.items():
-        values[name] = given.get(name, default)
-        if values[name] is None and required:
-            raise GraphQLError(f"The variable ${name} must be given")
-        if kind.rstrip("!") == "Boolean" and not isinstance(values[name], bool | None):
-            raise GraphQLError(f"The variable ${name} is true or false")
-    return Query(document, chosen.selections, values)
 
 
 def execute(query: Query, root: Data | None, known: Known) -> tuple[Data, list[Need]]:
@@ -176,7 +150,9 @@ class _Run:
             case "one":
                 yield from self.one(one, found.type)
             case "list" | "connection":
-                page = self.known_of(Search(found.type, self.pairs(one, found, at)))
+                id, document = str(at.value.get("id", "")), self.query.document
+                wanted = pairs(one, found, at.path, id, self.value, document)
+                page = self.known_of(Search(found.type, wanted))
                 if isinstance(page, Page) and found.kind == "list":
                     yield from self.first(one, [_At(r, found.type, r) for r in page.resources])
                 elif isinstance(page, Page):
@@ -208,11 +184,11 @@ class _Run:
                 raise GraphQLError(f"resource has no argument {name[:60]}", one.line, one.column)
         reference = at.value.get("reference")
         wanted = given.get("type")
-        if isinstance(reference, str) and wanted is not None and _type_of(reference) not in (None, wanted):
+        if isinstance(reference, str) and wanted is not None and type_of(reference) not in (None, wanted):
             return
         found = None
         if isinstance(reference, str):
-            found = _contained(reference, at.resource) if reference[:1] == "#" else self.known_of(Read(reference))
+            found = contained(reference, at.resource) if reference[:1] == "#" else self.known_of(Read(reference))
         if isinstance(found, dict):
             if wanted in (None, found["resourceType"]):
                 inside = reference is not None and reference[:1] == "#"
@@ -239,25 +215,6 @@ class _Run:
         self.needs[need] = None
         return False
 
-    def pairs(self, one: Field, found: Meaning, at: _At) -> tuple[tuple[str, str], ...]:
-        """The arguments as search parameters; `_reference` is the one by which the resource here is referred to."""
-        pairs: list[tuple[str, str]] = []
-        for name, given in one.arguments.items():
-            value = self.value(given)
-            if name == "_reference" and at.path in resource_types():
-                pairs.append((_parameter(found.type, str(value)), f"{at.path}/{at.value['id']}"))
-                continue
-            for each in value if isinstance(value, list) else [value]:
-                if each is None or isinstance(each, dict):
-                    raise GraphQLError(f"{name} must be a plain value", one.line, one.column)
-                text = str(each).lower() if isinstance(each, bool) else str(each)
-                pairs.append((_parameter(found.type, name), text))
-        if at.path in resource_types() and "_reference" not in one.arguments:
-            raise GraphQLError(f"{one.name} needs the argument _reference here", one.line, one.column)
-        if found.kind == "connection" and _asks_count(self.query.document, one.selections):
-            pairs.append(("_total", "accurate"))
-        return tuple(pairs)
-
     def flatten(self, out: _Out, one: Field, inner: Sequence[Selection], items: Sequence[_At]) -> None:
         slicing = one.directive("slice")
         path = None if slicing is None else self.value(slicing.arguments.get("path"))
@@ -281,31 +238,3 @@ class _Run:
             out.data[key] = values[0]
         else:
             out.data.setdefault(key, []).extend(values)
-
-
-def _type_of(reference: str) -> str | None:
-    """The type that a reference names, where it does."""
-    parts = reference.partition("/_history/")[0].split("/")
-    return parts[-2] if len(parts) > 1 and parts[-2] in resource_types() else None
-
-
-def _contained(reference: str, resource: Data) -> Data | None:
-    if reference == "#":
-        return resource
-    return next((one for one in resource.get("contained", ()) if one.get("id") == reference[1:]), None)
-
-
-def _parameter(type_name: str, name: str) -> str:
-    """The search parameter that an argument means: GraphQL has no hyphens in names."""
-    known = params_of(type_name)
-    return name if name in known or name[:1] == "_" else name.replace("_", "-")
-
-
-def _asks_count(document: Document, selections: Sequence[Selection]) -> bool:
-    for one in selections:
-        if isinstance(one, Field):
-            if one.name == "count":
-                return True
-        elif _asks_count(document, spread(document, one).selections):
-            return True
-    return False

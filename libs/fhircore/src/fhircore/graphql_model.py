@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fhircore.validation.definitions import resource_types
+
 Data = dict[str, Any]
 
 
@@ -50,3 +52,16 @@ def connection(page: Page) -> Data:
         "previous": page.previous, "next": page.next, "last": page.last,
     }  # fmt: skip
     return {name: value for name, value in found.items() if value is not None}
+
+
+def type_of(reference: str) -> str | None:
+    """The type that a reference names, where it does."""
+    parts = reference.partition("/_history/")[0].split("/")
+    return parts[-2] if len(parts) > 1 and parts[-2] in resource_types() else None
+
+
+def contained(reference: str, resource: Data) -> Data | None:
+    """The resource inside this one that `#id` means; `#` is this one itself."""
+    if reference == "#":
+        return resource
+    return next((one for one in resource.get("contained", ()) if one.get("id") == reference[1:]), None)

@@ -1,6 +1,5 @@
 """One name=value pair as a criterion: plain, chained or reversed (http://hl7.org/fhir/R4/search.html#chaining)."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,24 +15,20 @@ from fhircore.query_tree import (
     Has,
     Id,
     LastUpdated,
-    Listed,
     Match,
     Missing,
     Not,
     NumberValue,
     QuantityValue,
     Value,
-    Words,
 )
 from fhircore.query_values import ID, MODIFIERS, boolean, invalid, targets_of, unescape, values_of
+from fhircore.query_whole import WHOLE, whole
 from fhircore.types import TYPES
 
 DEPTH = 8  # chains and _has, one inside the other
 BREADTH = 200  # criteria that one chain may mean, over all types its references may lead to
 _OFFERED = frozenset(MODIFIERS)
-_WHOLE = frozenset({"_list", "_text", "_content", "_filter"})
-_WORD = re.compile(r"\w+")
-_MOST_WAYS = 50
 _COMPARED = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 # What an operator of `_filter` is as a modifier; "" for none.
 _OPERATORS = {
@@ -92,36 +87,11 @@ def criterion(type_name: str, known: Mapping[str, SearchParam], name: str, text:
 
     Raises NotOffered for a parameter that is unknown or not offered, InvalidFHIR for everything else that is wrong.
     """
-    if name in _WHOLE and (name != "_text" or "_text" in known):
-        return _whole(type_name, known, name, text)
-    return _criterion(_Asked(name, text), type_name, known, name, 0)
-
-
-def _whole(type_name: str, known: Mapping[str, SearchParam], name: str, text: str) -> Criterion:
-    """What asks of a resource as a whole: `_list`, `_text`, `_content`, `_filter`."""
-    if not text.strip():
-        raise invalid(name, "an empty value")
     if name == "_filter":
         return _filtered(type_name, known, expression(text))
-    if name != "_list":
-        return Words(name == "_content", _ways(name, text))
-    ids = tuple(text.split(","))
-    if any(id.startswith("$") for id in ids):
-        raise InvalidFHIR(
-            "functional lists ($current-…) are not kept here; name a List by its id", name, "not-supported"
-        )
-    if not all(ID.fullmatch(id.removeprefix("List/")) for id in ids):
-        raise invalid(name, "must be ids of Lists")
-    return Listed(tuple(id.removeprefix("List/") for id in ids))
-
-
-def _ways(name: str, text: str) -> tuple[tuple[str, ...], ...]:
-    """Words that must all be there; `OR` between alternatives, as between the items of a list."""
-    ways = tuple(tuple(_WORD.findall(way.lower())) for way in re.split(r"\s+OR\s+|,", text))
-    ways = tuple(way for way in ways if way)
-    if not ways or len(ways) > _MOST_WAYS:
-        raise invalid(name, f"must be words, or up to {_MOST_WAYS} sets of words with OR between")
-    return ways
+    if name in WHOLE and (name != "_text" or "_text" in known):
+        return whole(name, text)
+    return _criterion(_Asked(name, text), type_name, known, name, 0)
 
 
 def _filtered(type_name: str, known: Mapping[str, SearchParam], asked: Expression) -> Criterion:

@@ -106,17 +106,9 @@ class CompositeValue:
 
 
 Value = (
-    TokenValue
-    | TypedIdentifier
-    | ReferenceValue
-    | StringValue
-    | DateValue
-    | NumberValue
-    | QuantityValue
-    | UriValue
-    | NearValue
-    | CompositeValue
-)
+    TokenValue | TypedIdentifier | ReferenceValue | StringValue | DateValue | NumberValue | QuantityValue | UriValue
+    | NearValue | CompositeValue
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

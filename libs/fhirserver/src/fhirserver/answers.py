@@ -1,8 +1,10 @@
 """How a write is answered: Location, ETag, FVM-Position, and what Prefer: return asks for."""
 
+from collections.abc import Sequence
+
+from fhirserver.actions import Done
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request, all_ok, stamps
-from fhirserver.performing import Done
 from fhirserver.store import Row
 
 _STATUS = {"created": 201, "updated": 200, "deleted": 204, "unchanged": 204}
@@ -20,6 +22,11 @@ def stored(engine: Engine, request: Request, row: Row, position: int, status: in
     return Answer(status, row.body, headers)
 
 
+def alone(engine: Engine, request: Request, done: Sequence[Done], position: int) -> Answer:
+    """The answer to a request of one action."""
+    return single(engine, request, done[0], position)
+
+
 def single(engine: Engine, request: Request, done: Done, position: int) -> Answer:
     """The answer to one action."""
     if done.found is not None:
@@ -28,7 +35,8 @@ def single(engine: Engine, request: Request, done: Done, position: int) -> Answe
         headers.append((b"location", location(engine, found.type_name, found.id, found.ver).encode()))
         return Answer(200, b"", headers)
     written = done.written
-    assert written is not None
+    if written is None or done.more:  # a conditional delete of nothing, or of several
+        return Answer(204, b"", [(b"fvm-position", b"%d" % position)])
     if written.row is not None:
         return stored(engine, request, written.row, position, _STATUS[written.outcome])
     headers = stamps(written.ver, written.upd)

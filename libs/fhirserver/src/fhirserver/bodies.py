@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -16,9 +17,10 @@ Raw = dict[str, msgspec.Raw]
 _members = msgspec.json.Decoder(Raw).decode
 _any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+_exact = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode_exact = msgspec.json.Encoder(decimal_format="number").encode
 
-# A reference that needs a look: a placeholder, an absolute address or a conditional reference. Bodies are minified before.
-_REFERENCE = re.compile(rb'"reference":"((?:urn:|https?:|[A-Z][A-Za-z]+\?)[^"]*)"')
+# Bodies are minified before.
 _CONDITIONAL = re.compile(rb'"reference":"([A-Z][A-Za-z]+\?[^"]*)"')
 
 
@@ -45,6 +47,26 @@ def parsed(raw: bytes) -> Any:
         raise InvalidFHIR(_TOO_DEEP, code="too-costly") from None
 
 
+def exact(raw: bytes) -> Any:
+    """The JSON as plain data in which decimals keep every digit: for changing and writing again."""
+    try:
+        return _exact(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidFHIR(f"This is not JSON: {_place_only(error)}", code="structure") from None
+    except RecursionError:
+        raise InvalidFHIR(_TOO_DEEP, code="too-costly") from None
+
+
+def written_exactly(data: Any) -> bytes:
+    """What `exact` read, or a part of it, as JSON again. Raises InvalidFHIR for what JSON cannot say."""
+    try:
+        return _encode_exact(data)
+    except (OverflowError, ValueError, TypeError):
+        raise InvalidFHIR("This cannot be written as JSON", code="structure") from None
+    except RecursionError:
+        raise InvalidFHIR(_TOO_DEEP, code="too-costly") from None
+
+
 def stamped(raw: bytes, type_name: str, id: str, version: int, updated: str) -> bytes:
     """The body as it is stored and answered: resourceType, id and meta first, then everything else untouched."""
     members = _members(raw)
@@ -64,19 +86,6 @@ def stamped(raw: bytes, type_name: str, id: str, version: int, updated: str) -> 
         parts += (b',"', name.encode(), b'":', bytes(value))
     parts.append(b"}")
     return b"".join(parts)
-
-
-def with_references(raw: bytes, new: Mapping[bytes, bytes]) -> bytes:
-    """Replaces each reference that stands in `new`; the others stay."""
-
-    def replaced(match: re.Match[bytes]) -> bytes:
-        text = match.group(1)
-        found = new.get(text)
-        if found is None and b"\\" in text:  # some writers escape every slash
-            found = new.get(quoted(unquoted(text)))
-        return match.group(0) if found is None else b'"reference":"' + found + b'"'
-
-    return _REFERENCE.sub(replaced, raw)
 
 
 def conditional_references(raw: bytes) -> set[bytes]:

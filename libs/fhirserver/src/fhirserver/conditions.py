@@ -1,21 +1,28 @@
-"""Conditions: `Type?query` in If-None-Exist, bundle entries and references, evaluated over what the caller may see (D10).
+"""Conditions: `Type?query` in If-None-Exist, addresses, bundle entries and references, over what the caller may see (D10).
 
 The usual one, an identifier, is answered for a whole bundle by one statement; its hits are checked against the body (D2).
+Every other one is a search, planned before the write's transaction and carried out inside it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
-from access import Sight
+from access import Sight, allows
 from fhircore.identifiers import NotAnIdentifier, canonical, is_known
 from fhircore.types import TYPES
 from fhirserver.bodies import parsed
 from fhirserver.codec import Codec
+from fhirserver.engine import Engine
 from fhirserver.keys import Keys
-from fhirserver.problems import Invalid, NotSupported
+from fhirserver.messages import Request
+from fhirserver.operations.asking import only_criteria
+from fhirserver.problems import Forbidden, Invalid
+from fhirserver.search.answering import planned, searching
+from fhirserver.search.asked import of_type
+from fhirserver.search.plan import Plan
 from kit.db import Connection
 
 Condition = tuple[str, str]  # (type name, query string as given)
@@ -47,25 +54,73 @@ def condition(text: str, at: str) -> Condition:
     return type_name, query
 
 
+def in_address(request: Request, type_name: str) -> Condition:
+    """The condition of PUT, PATCH or DELETE Type?query."""
+    return condition(f"{type_name}?{urlencode(request.parameters)}", "query")
+
+
 def lock_value(keys: Keys, wanted: Condition) -> int:
     """What is locked while this condition is decided, so that two clients with the same one do not both create."""
-    system, value = _identifier(*wanted)
-    name, text = _named(system, value)
+    identifier = identifier_of(wanted)
+    if identifier is None:
+        pairs = sorted(parse_qsl(wanted[1], keep_blank_values=True))
+        return keys.token(f"condition|{wanted[0]}?{urlencode(pairs)}")
+    name, text = _named(*identifier)
     return keys.token(f"condition|{wanted[0]}|{name}|{text}")
 
 
+async def plans(engine: Engine, request: Request, wanted: Iterable[Condition]) -> dict[Condition, Plan]:
+    """The plans of those conditions that are not a single identifier. Call before a connection is held.
+
+    Raises InvalidFHIR and NotSupported naming what is wrong in one, Forbidden where the token may not search that type.
+    """
+    made: dict[Condition, Plan] = {}
+    for one in wanted:
+        if not allows(request.caller.scopes, one[0], "s"):
+            raise Forbidden(f"A condition is a search: the token's scopes do not allow that for {one[0]}", at="scope")
+        if identifier_of(one) is not None:
+            continue
+        asking = replace(request, method="GET", path=(one[0],), query=one[1], headers={}, body=b"")
+        asked = of_type(asking, one[0])
+        only_criteria(asked.query, "a condition")
+        if not asked.kinds[one[0]]:
+            raise Invalid("A condition needs at least one search parameter", at=one[0])
+        made[one] = await planned(engine, asking, asked)
+    return made
+
+
 async def resolve(
+    con: Connection,
+    engine: Engine,
+    sight: Sight,
+    wanted: Iterable[Condition],
+    searches: Mapping[Condition, Plan],
+    most: int,
+) -> dict[Condition, list[Match]]:
+    """The visible matches of each condition, at most so many; an empty list where there are none."""
+    found = await _by_identifier(con, engine.keys, engine.codec, sight, [one for one in wanted if one not in searches])
+    if searches:
+        with searching():
+            await con.execute("set local statement_timeout = '20s'")
+            for one, search in searches.items():
+                some = search.some(most)
+                rows = await con.fetch(some.text, *some.values)
+                found[one] = [Match(one[0], r["id"], r["ver"], r["upd"], r["pat"], r["lab"]) for r in rows]
+            await con.execute("set local statement_timeout = 0")
+    return found
+
+
+async def _by_identifier(
     con: Connection, keys: Keys, codec: Codec, sight: Sight, wanted: Iterable[Condition]
 ) -> dict[Condition, list[Match]]:
-    """The visible matches of each condition (at most a handful each); an empty list where there are none."""
     found: dict[Condition, list[Match]] = {condition: [] for condition in wanted}
     by_hash: dict[int, list[tuple[Condition, str | None, str]]] = {}
-    for type_name, query in found:
-        system, value = _identifier(type_name, query)
-        asked = (type_name, query), system, value
-        for name, text in {(system, value), _named(system, value)}:  # as it is written, and under its canonical name
-            of = f"{type_name}.identifier|{text}" if name is None else f"{type_name}.identifier|{name}|{text}"
-            by_hash.setdefault(keys.token(of), []).append(asked)
+    for one in found:
+        identifier = identifier_of(one)
+        assert identifier is not None
+        for name, text in {identifier, _named(*identifier)}:  # as it is written, and under its canonical name
+            of = f"{one[0]}.identifier|{text}" if name is None else f"{one[0]}.identifier|{name}|{text}"
+            by_hash.setdefault(keys.token(of), []).append((one, *identifier))
     if not by_hash:
         return found
     for h, id, ver, upd, lab, pat, body in await con.fetch(_SELECT, list(by_hash)):
@@ -74,28 +129,24 @@ async def resolve(
         resource = parsed(codec.unpack(body))
         for wish, system, value in by_hash[h]:
             match = Match(wish[0], id, ver, upd, pat, lab)
-            if resource["resourceType"] == wish[0] and _carries(resource, system, value) and match not in found[wish]:
+            if resource["resourceType"] == wish[0] and carries(resource, system, value) and match not in found[wish]:
                 found[wish].append(match)
     return found
 
 
-def _identifier(type_name: str, query: str) -> tuple[str | None, str]:
-    """(system or None for any, value) of `identifier=system|value`; other conditions are refused by name for now."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    if len(pairs) != 1 or pairs[0][0] != "identifier" or "," in pairs[0][1]:
-        raise NotSupported(
-            f"A condition on {type_name} must be a single identifier=system|value; other parameters are not supported yet",
-            at=f"{type_name}?{pairs[0][0][:40] if pairs else ''}",
-        )
+def identifier_of(wanted: Condition) -> tuple[str | None, str] | None:
+    """(system or None for any, value) where the condition is one identifier with a value; None for every other."""
+    pairs = parse_qsl(wanted[1], keep_blank_values=True)
+    if len(pairs) != 1 or pairs[0][0] != "identifier" or "," in pairs[0][1] or "\\" in pairs[0][1]:
+        return None
     system, bar, value = pairs[0][1].partition("|")
     if not bar:
-        return None, system
-    if not value:
-        raise NotSupported("A condition needs the identifier's value, not only its system", at="identifier")
-    return system, value
+        return (None, system) if system else None
+    return (system, value) if value else None
 
 
-def _carries(resource: dict[str, Any], system: str | None, value: str) -> bool:
+def carries(resource: dict[str, Any], system: str | None, value: str) -> bool:
+    """Whether the resource has this identifier, under any of its names (FHR-05)."""
     identifiers = resource.get("identifier", [])
     wanted = _named(system, value)
     for identifier in identifiers if isinstance(identifiers, list) else [identifiers]:

@@ -10,6 +10,7 @@ import asyncpg
 
 from fhirserver import store
 from fhirserver.accesslog import AccessLog, Entry
+from fhirserver.integrity import Integrity
 from fhirserver.problems import Conflict, Invalid
 from fhirserver.store import Row
 from fhirserver.writing import Writer
@@ -32,7 +33,10 @@ class _Wish:
 class Creator:
     """Stores new resources (ids given just now) durably; answers with the outbox position after the commit."""
 
-    def __init__(self, db: Database, writer: Writer, log: AccessLog, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, db: Database, writer: Writer, log: AccessLog, wake: Callable[[], None], integrity: Integrity | None = None
+    ) -> None:
+        self._integrity = integrity
         self._db = db
         self._writer = writer
         self._log = log
@@ -41,7 +45,8 @@ class Creator:
         self._flying = 0
 
     async def create(self, row: Row, entry: Entry) -> int:
-        """Raises Conflict when the key is taken, Unavailable when the database is away."""
+        """Raises Conflict when the key is taken, Dangling when it points at what is not here, Unavailable when the database
+        is away."""
         loop = asyncio.get_running_loop()
         wish = _Wish(row, entry, loop.create_future())
         self._waiting.append(wish)
@@ -81,6 +86,8 @@ class Creator:
             async with connection.transaction():
                 self._give_time(rows)
                 await store.insert(connection, rows)
+                if self._integrity is not None:
+                    await self._integrity.all_here(connection, ((row.type_name, row.body) for row in rows))
                 # What is committed together is told together: one event per patient, in the order of arrival.
                 told = self._writer.events(rows, [], rows[-1].upd)
                 position = await emit_raw(connection, told)

@@ -3,35 +3,28 @@
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import unquote
 
 import structlog
 from fastapi import FastAPI
 
 from fhircore.outcome import InvalidFHIR
-from fhircore.types import TYPES
 from fhirserver.allowing import allow
+from fhirserver.bundling import incoming
 from fhirserver.engine import Engine
-from fhirserver.intake import ID
 from fhirserver.interactions.batch import batch
 from fhirserver.interactions.capabilities import capabilities, statement
-from fhirserver.interactions.compartment import search_compartment
 from fhirserver.interactions.create import create
-from fhirserver.interactions.delete import delete
-from fhirserver.interactions.everything import everything
-from fhirserver.interactions.history import history
-from fhirserver.interactions.read import read
-from fhirserver.interactions.search import search, search_everywhere
-from fhirserver.interactions.transaction import incoming, transaction
-from fhirserver.interactions.update import update
-from fhirserver.interactions.vread import vread
+from fhirserver.interactions.delete import conditional_delete, delete
+from fhirserver.interactions.patch import patch
+from fhirserver.interactions.transaction import transaction
+from fhirserver.interactions.update import conditional_update, update
 from fhirserver.messages import Answer, Request, json_only, no_parameters, outcome
 from fhirserver.negotiating import PLAIN, form_of, read_body, written
 from fhirserver.openapi import joined
 from fhirserver.operations.delivering import Stream, send_stream
 from fhirserver.operations.dispatching import is_operation, operate
-from fhirserver.operations.exporting import asks_async, search_later
-from fhirserver.problems import Invalid, NotAllowed, NotFound, TooLarge
+from fhirserver.problems import Invalid, NotAllowed, TooLarge
+from fhirserver.routing import an_id, ask, known
 from kit.auth import Verifier, bearer
 from kit.refusals import as_problem
 from kit.telemetry import observe
@@ -109,81 +102,55 @@ class FhirDoor:
         return route, answer
 
     async def _dispatch(self, request: Request) -> tuple[str, Answer]:
-        engine, parts, method = self._engine, request.path, request.method
+        engine, method = self._engine, request.method
         if method in ("POST", "PUT"):
             json_only(request)
-        if not parts or parts == ("_search",):
+        searched = method == "POST" and request.path[-1:] == ("_search",)
+        if method == "GET" or searched or request.path == ("_history",):
+            return await ask(engine, request)
+        if not request.path:
             return await self._at_base(request)
-        type_name = parts[0]
-        if request.query and not _takes_parameters(parts):
-            no_parameters(request)
-        if type_name not in TYPES:
-            raise NotFound(f"'{unquote(type_name)[:60]}' is not a resource type of FHIR R4", at="resourceType")
-        match (method, *parts[1:]):
-            case ("GET", id) if not id.startswith(("_", "$")):
-                allow(engine, request, type_name, "r")
-                return "{type}/{id}", await read(engine, request, type_name, _id(id))
-            case ("GET",) | ("POST", "_search"):
-                allow(engine, request, type_name, "s")
-                if asks_async(request):
-                    return "{type}?", await search_later(engine, request, type_name)
-                return "{type}?", await search(engine, request, type_name)
+        type_name = known(request)
+        match (method, *request.path[1:]):
             case ("POST",):
+                no_parameters(request)
                 allow(engine, request, type_name, "c")
                 return "{type}", await create(engine, request, type_name)
-        return await self._at_one(request, type_name)
-
-    async def _at_one(self, request: Request, type_name: str) -> tuple[str, Answer]:
-        """What is asked of one resource by its id; reads, which are hot, are answered before."""
-        engine = self._engine
-        match (request.method, *request.path[1:]):
             case ("PUT", id):
                 allow(engine, request, type_name, "u")
-                return "{type}/{id}", await update(engine, request, type_name, _id(id))
+                return "{type}/{id}", await update(engine, request, type_name, an_id(id))
+            case ("PATCH", id):
+                allow(engine, request, type_name, "u")
+                return "{type}/{id}", await patch(engine, request, type_name, an_id(id))
             case ("DELETE", id):
                 allow(engine, request, type_name, "d")
-                return "{type}/{id}", await delete(engine, request, type_name, _id(id))
-            case ("GET", id, "_history"):
-                allow(engine, request, type_name, "r")
-                return "{type}/{id}/_history", await history(engine, request, type_name, _id(id))
-            case ("GET", id, "_history", version):
-                allow(engine, request, type_name, "r")
-                return "{type}/{id}/_history/{version}", await vread(engine, request, type_name, _id(id), version)
-            case ("GET", id, "$everything") if type_name == "Patient":
-                allow(engine, request, "Patient", "r")
-                return "Patient/{id}/$everything", await everything(engine, request, _id(id))
-            case ("GET", id, kind) | ("POST", id, kind, "_search") if _in_patient(request.path):
-                if kind != "*":
-                    allow(engine, request, kind, "s")
-                return "Patient/{id}/{type}?", await search_compartment(engine, request, _id(id), kind)
+                return "{type}/{id}", await delete(engine, request, type_name, an_id(id))
+        if len(request.path) == 1 and request.parameters:
+            return "{type}?", await self._conditional(request, type_name)
+        raise NotAllowed(f"{request.method} is not an interaction of this address", at="method")
+
+    async def _conditional(self, request: Request, type_name: str) -> Answer:
+        """What is to be written is what a search points out."""
+        engine = self._engine
+        match request.method:
+            case "PUT":
+                allow(engine, request, type_name, "u")
+                return await conditional_update(engine, request, type_name)
+            case "PATCH":
+                allow(engine, request, type_name, "u")
+                return await patch(engine, request, type_name)
+            case "DELETE":
+                allow(engine, request, type_name, "d")
+                return await conditional_delete(engine, request, type_name)
         raise NotAllowed(f"{request.method} is not an interaction of this address", at="method")
 
     async def _at_base(self, request: Request) -> tuple[str, Answer]:
-        if request.method == "GET" or request.path:
-            if request.method not in ("GET", "POST"):
-                raise NotAllowed("At the base address everything is searched by GET, or by POST _search")
-            return "?", await search_everywhere(self._engine, request)
         if request.method != "POST":
             raise NotAllowed("At the base address a Bundle is posted, or everything is searched by GET")
         bundle = incoming(request.body)
         if bundle.type == "batch":
             return "batch", await batch(self._engine, request, bundle)
         return "transaction", await transaction(self._engine, request, bundle)
-
-
-def _takes_parameters(path: tuple[str, ...]) -> bool:
-    return len(path) == 1 or path[-1] in ("_search", "_history", "$everything") or _in_patient(path)
-
-
-def _in_patient(path: tuple[str, ...]) -> bool:
-    """Whether this is a search in a patient's compartment: Patient/x/Observation, Patient/x/*."""
-    return path[0] == "Patient" and len(path) > 2 and not path[2].startswith(("_", "$"))
-
-
-def _id(text: str) -> str:
-    if not ID.fullmatch(text):
-        raise Invalid("An id is 1 to 64 of the characters A-Z a-z 0-9 - .", at="id")
-    return text
 
 
 async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:

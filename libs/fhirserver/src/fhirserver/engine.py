@@ -14,12 +14,14 @@ from fhirserver.accesslog import AccessLog
 from fhirserver.codec import Codec
 from fhirserver.creating import Creator
 from fhirserver.index import Indexer
+from fhirserver.integrity import Elsewhere, Integrity
 from fhirserver.keys import Keys
 from fhirserver.labels import Labels
 from fhirserver.logtogether import LogTogether
 from fhirserver.persons import SamePersons
 from fhirserver.reading import Reader
 from fhirserver.search.cursor import Seal
+from fhirserver.subscribing.endpoints import NOWHERE, Rules
 from fhirserver.telling import Teller
 from fhirserver.writing import Writer
 from kit.caller import Caller
@@ -58,6 +60,10 @@ class Mount:
     logged: bool = True  # the log may be off in a benchmark of a demo region only (D19)
     body_limit: int = 50 * 1024 * 1024
     full_text: bool = False  # keep the words of every resource, for _text and _content
+    hooks: Rules = NOWHERE  # where notifications may be sent
+    integrity: bool = False  # refuse references to nothing, and deletes of what others refer to
+    held_elsewhere: Elsewhere | None = None  # which references another door holds, asked where integrity is on
+    most_deleted: int = 1  # resources that one conditional delete may take
     # Asked before a Patient is created (D1): gives the id it must have, None for a new one; raises when it is a duplicate.
     new_patient_id: Callable[[Mapping[str, Any]], Awaitable[str | None]] = _any_id
 
@@ -79,11 +85,13 @@ class Engine:
     writer: Writer = field(init=False)
     creator: Creator = field(init=False)
     persons: SamePersons = field(init=False)
+    integrity: Integrity | None = field(init=False)
     seal: Seal = field(init=False)
     together: LogTogether = field(init=False)
     search_pool: asyncpg.Pool = field(init=False)  # its connections stop a statement that takes too long
     driven_pool: asyncpg.Pool = field(init=False)  # for searches about named patients or one main code
     job_posted: asyncio.Event = field(default_factory=asyncio.Event)  # wakes the loop that does jobs
+    change_noted: asyncio.Event = field(default_factory=asyncio.Event)  # wakes the loop that notifies subscribers
     _sights: dict[tuple[Any, ...], Sight] = field(default_factory=dict)
 
     async def start(self) -> None:
@@ -101,7 +109,9 @@ class Engine:
         self.reader = Reader(self.db, self.log, logged=self.mount.logged)
         self.writer = Writer(self.keys, self.codec, self.labels, self.indexer, self.teller)
         self.writer.same = self.persons.expanded
-        self.creator = Creator(self.db, self.writer, self.log, self.wake)
+        mount = self.mount
+        self.integrity = Integrity(self.keys, mount.base, mount.held_elsewhere) if mount.integrity else None
+        self.creator = Creator(self.db, self.writer, self.log, self.wake, self.integrity)
         self.seal = Seal(bytes(secret))
         self.search_pool = await _pool(self.db.url, _SEARCH_SESSION)
         self.driven_pool = await _pool(self.db.url, _DRIVEN_SESSION)

@@ -63,6 +63,7 @@ def digest(request: Request) -> bytes:
     state = hashlib.sha256()
     for part in (request.caller.subject, request.method, "/".join(request.path), request.query,
                  request.header(b"if-none-exist") or "", request.header(b"if-match") or "",
+                 request.header(b"if-none-match") or "", request.header(b"content-type") or "",
                  request.header(b"fvm-patient") or ""):  # fmt: skip
         state.update(part.encode() + b"\0")
     state.update(request.body)

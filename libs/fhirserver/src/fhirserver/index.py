@@ -1,20 +1,20 @@
 """From a resource to its index: hot columns, hashed tokens and the rows of the side tables."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
-from zlib import crc32
 
 from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TEXT, TOKEN, TYPED, URI, extractor
-from fhircore.fold import fold
 from fhircore.groups import grouped
 from fhircore.identifiers import NotAnIdentifier, canonical, is_known
 from fhircore.params import params_of
 from fhircore.types import TYPES
+from fhirserver.entries import NO_DATE, Entries, exactly, folded
+from fhirserver.grouping import Grouping
 from fhirserver.keys import Keys
 from fhirserver.terms import Terms, shape_of
 from fhirserver.words import words_of
+
+__all__ = ["NO_DATE", "SUBJECT", "Entries", "Indexer", "exactly", "folded", "leads_to"]
 
 ALSO_SUBJECT, ALSO_CODE, ALSO_CONCERNED = (
     1,
@@ -22,38 +22,8 @@ ALSO_SUBJECT, ALSO_CODE, ALSO_CONCERNED = (
     3,
 )  # alt.also: a further subject, a further code, somebody else concerned
 SUBJECT = frozenset({"subject", "patient"})  # the parameters that `res.pat` answers
-NO_DATE = -(2**63)  # res.dt of what has no main date: last in time, and found by no date search
 _PATIENT = "Patient/"
 _MEMO_LIMIT = 50_000  # values remembered with their hashes, per type
-
-
-@dataclass(slots=True)
-class Entries:
-    """What the index says about one resource. `idt` (h), `strings` (h, val, x), `rng` (h, lo, hi, u, n), `alt` (pat, code, also),
-    `words` (part, hashes; only where full text is kept)."""
-
-    pat: int = 0
-    dt: int = NO_DATE
-    dte: int | None = None
-    code: int = 0
-    refs: list[int] = field(default_factory=list)
-    tok: list[int] = field(default_factory=list)
-    idt: list[int] = field(default_factory=list)
-    strings: set[tuple[int, str, int]] = field(default_factory=set)
-    rng: list[tuple[int, float, float, int | None, int | None]] = field(default_factory=list)
-    alt: list[tuple[int, int, int]] = field(default_factory=list)
-    patients: dict[int, str] = field(default_factory=dict)  # key → Patient id, in the order the resource names them
-    words: list[tuple[int, list[int]]] = field(default_factory=list)
-
-
-def folded(text: str) -> str:
-    """Lower case, no accents, single spaces: how strings are compared (FHIR search §string); at most 400 characters."""
-    return fold(text)[:400]
-
-
-def exactly(text: str) -> int:
-    """A sum of the text as it was written, beside its folded form: equal when both are equal (32 bits, signed)."""
-    return crc32(text.encode("utf-8", "surrogatepass")) - 0x8000_0000
 
 
 def leads_to(keys: Keys, at: str, key: int) -> int:
@@ -95,6 +65,7 @@ class Indexer:
         memo: dict[tuple[Any, ...], tuple[int, ...]] = {}  # value → its tokens: codes recur in almost every resource
         shapes: dict[frozenset[str], int] = {}
         groups, full_text = grouped(type_name), self._full_text
+        grouping = Grouping(self._keys, self._base)
 
         def new(value: tuple[Any, ...]) -> tuple[int, ...]:
             if len(memo) >= _MEMO_LIMIT:
@@ -182,7 +153,7 @@ class Indexer:
             if groups is not None and (together := groups(resource)):
                 names |= {name for name, _ in together}
                 for name, values in together:
-                    self._group(found, tokens, f"{type_name}.{name}", values)
+                    grouping.add(found, tokens, f"{type_name}.{name}", values)
             tokens.add(shapes.get(names) or shape(names))
             if full_text:
                 found.words = words_of(resource, token)
@@ -214,42 +185,6 @@ class Indexer:
         _, _, system, code = value
         whole = (token(f"{at}|{system}|"),) if system else ()
         return (token(f"{at}|{system or ''}|{code}"), token(f"{at}|{code}"), *whole)
-
-    def _group(self, found: Entries, tokens: set[int], at: str, values: tuple[Any, ...]) -> None:
-        """The entries of one group: its codes with each other, or with each of its numbers, times or texts."""
-        token = self._keys.token
-        if at == "Location.near":
-            ((latitude, longitude),) = values
-            found.rng.append((token(at), latitude, longitude, None, None))
-            return
-        for one in product(*values):
-            parts = sorted((value for value in one if value[0] not in (TEXT, TYPED)), key=lambda value: value[0])
-            if len(parts) < len(one):
-                continue
-            (kind, _, *first), second = parts[0], parts[1]
-            if kind != TOKEN:
-                continue
-            for code in (f"{at}|{first[0] or ''}|{first[1]}", f"{at}|{first[1]}"):
-                self._with_code(found, tokens, code, second, parts[-1])
-
-    def _with_code(
-        self, found: Entries, tokens: set[int], code: str, second: tuple[Any, ...], last: tuple[Any, ...]
-    ) -> None:
-        """The entries of a code's other part; a second number after the first ends a stretch."""
-        token, kind = self._keys.token, second[0]
-        if kind == TOKEN:
-            tokens |= {token(f"{code}${second[2] or ''}|{second[3]}"), token(f"{code}${second[3]}")}
-        elif kind == REFERENCE:
-            tokens.add(self._keys.of(second[2].removeprefix(self._base)) ^ token(f"{code}>"))
-        elif kind == STRING:
-            found.strings.add((token(code), folded(second[2]), exactly(second[2])))
-        elif kind == DATE:
-            found.rng.append((token(code), float(second[2]), float(second[3]), None, None))
-        elif kind == NUMBER:
-            found.rng.append((token(code), second[2], last[3], None, None))
-        elif kind == QUANTITY:
-            _, _, system, unit, low, high = second
-            found.rng.append((token(code), low, high, token(f"unit|{system or ''}|{unit}"), token(f"unit|{unit}")))
 
 
 def _canonical(token: Callable[[str], int], at: str, system: str, value: str) -> list[int]:

@@ -69,7 +69,8 @@ def label_of(caller: Caller, resource: dict[str, Any]) -> Label:
     if kind in ("register", "knowledge"):
         return REGISTER
     info = information_type(resource) or ""
-    if kind == "other" or caller.commission is None or not caller.commission.provider:
+    nobodys = kind == "other" and resource["resourceType"] != "Subscription"
+    if nobodys or caller.commission is None or not caller.commission.provider:
         return unlabelled(info)
     return Label(caller.commission.provider, caller.commission.unit, info)
 

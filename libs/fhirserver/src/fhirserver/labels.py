@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 
-from access import REGISTER, Label
+from access import REGISTER, WITHHELD, Label
 from kit.db import Connection
 
 
@@ -23,11 +23,16 @@ class Labels:
     def register(self) -> int:
         return self._numbers[REGISTER]
 
+    @property
+    def withheld(self) -> int:
+        """Of what must be about a patient and names none."""
+        return self._numbers[WITHHELD]
+
     async def load(self, pool: asyncpg.Pool) -> None:
         """Reads all labels; called at start."""
         await self.refresh(pool)
-        if REGISTER not in self._numbers:
-            await self.number(pool, REGISTER)
+        for label in (REGISTER, WITHHELD):
+            await self.number(pool, label)
 
     async def refresh(self, con: asyncpg.Pool | Connection) -> None:
         """Reads the labels that are committed now."""

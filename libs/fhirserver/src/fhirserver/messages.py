@@ -59,10 +59,28 @@ class Request:
                 return value
         return "representation"
 
+    @property
+    def wanted_in_bundle(self) -> str:
+        """The same for the entries of a bundle, which are told shortly when nothing is said."""
+        return self.wanted if "return=" in (self.header(b"prefer") or "") else "minimal"
+
     def if_match(self) -> int | None:
         """The version of If-Match: W/"3"; raises when it is not one."""
         value = self.header(b"if-match")
         return None if value is None else version_of(value)
+
+    def must_be_new(self) -> bool:
+        """If-None-Match: * of an update; raises for every other value of it."""
+        value = self.header(b"if-none-match")
+        if value is not None and value.strip() != "*":
+            raise NotSupported("If-None-Match of an update is *: the resource must not be there", at="if-none-match")
+        return value is not None
+
+    def refuse(self, *names: bytes) -> None:
+        """Refuses headers that this interaction would otherwise leave out without a word."""
+        for name in names:
+            if self.header(name) is not None:
+                raise NotSupported(f"{name.decode()} is not supported by this interaction", at=name.decode())
 
 
 @dataclass(slots=True)

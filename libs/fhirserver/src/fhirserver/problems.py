@@ -80,6 +80,34 @@ class Conflict(Problem):
     title = "The write collides with what is there"
 
 
+class Raced(Conflict):
+    """Somebody else wrote the same resource at the same moment: the same wish can be tried again."""
+
+    code = "fhir/raced"
+    title = "The same resource was written by somebody else at the same moment"
+
+
+class KeyTaken(Conflict):
+    """Another resource has the key of this one (two hashes that are equal, D2); an operator must know."""
+
+    code = "fhir/key-taken"
+    title = "This id cannot be stored here; choose another one"
+
+
+class Dangling(Conflict):
+    """Referential integrity is on, and a reference points at nothing."""
+
+    code = "fhir/dangling-reference"
+    title = "A reference points at nothing"
+
+
+class ReferredTo(Conflict):
+    """Referential integrity is on, and something points at what would be deleted."""
+
+    code = "fhir/referred-to"
+    title = "Something points at this, so it cannot be deleted"
+
+
 class WrongPatient(Problem):
     """The patient in context and the patient written about differ (sweden.md FL-04)."""
 

@@ -6,30 +6,48 @@ the claim it is, unless the policy refuses it; `$validate` always tells.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from fhircore.outcome import Issue
 from fhircore.profiles import Profiles, claimed, packaged
+from fhircore.types import TYPES
 
-Unknown = Literal["accept", "refuse"]
 EVERY_TYPE = "*"
 _ERRORS = ("error", "fatal")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """By resource type, or EVERY_TYPE: profiles that are required claimed or not, and what becomes of unknown claims."""
+    """`required`: by type (or EVERY_TYPE) the profiles that are to be met, claimed or not. `refuse`: the types whose claims
+    of unknown profiles are refused; those of all others are kept."""
 
     required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unknown: Mapping[str, Unknown] = field(default_factory=dict)
+    refuse: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, required: str, refuse: str) -> "Policy":
+        """From settings: `Type=canonical` pairs, and types, both apart by white space. Raises ValueError."""
+        wanted: dict[str, tuple[str, ...]] = {}
+        for pair in required.split():
+            name, mark, url = pair.partition("=")
+            if not mark or not url:
+                raise ValueError("required profiles are pairs like Patient=http://address/of/profile")
+            wanted[_type(name)] = (*wanted.get(name, ()), url)
+        return cls(wanted, frozenset(_type(name) for name in refuse.split()))
 
     def wants(self, type_name: str) -> tuple[str, ...]:
         """The profiles that every resource of this type must meet."""
-        return (*self.required.get(type_name, ()), *self.required.get(EVERY_TYPE, ()))
+        return (*self.required.get(type_name, ()), *self.required.get(EVERY_TYPE, ())) if self.required else ()
 
     def refuses(self, type_name: str) -> bool:
         """Whether a claim of an unknown profile is refused."""
-        return self.unknown.get(type_name, self.unknown.get(EVERY_TYPE)) == "refuse"
+        return type_name in self.refuse or EVERY_TYPE in self.refuse
+
+
+def _type(name: str) -> str:
+    if name not in TYPES and name != EVERY_TYPE:
+        raise ValueError(f"{name[:60]!r} is neither a resource type of FHIR R4 nor {EVERY_TYPE}")
+    return name
 
 
 class Profiling:
@@ -43,7 +61,7 @@ class Profiling:
         """The errors that keep a resource, whose structure is right, from being written; nothing is looked at in vain."""
         required = self.policy.wants(type_name)
         issues = self.profiles.check(resource, required)
-        if required or self.policy.unknown:
+        if required or self.policy.refuse:
             issues += self.unknown(type_name, resource, required)
         return [issue for issue in issues if issue.severity in _ERRORS] if issues else issues
 

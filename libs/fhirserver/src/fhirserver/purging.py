@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from fhircore.types import NAMES
+from fhircore.types import NAMES, TYPES
 from fhirserver.engine import Engine
 from fhirserver.problems import NotFound
 from fhirserver.store import Tombstone
@@ -73,6 +73,11 @@ async def _remove(con: Connection, keys: Sequence[int]) -> int:
     for table in _INDEX:
         await con.execute(f"delete from {table} where key = any($1::bigint[])", keys)
     await con.execute("delete from same where key = any($1::bigint[])", keys)
+    await con.execute("delete from subscription_event where key = any($1::bigint[])", keys)
+    await con.execute(
+        "delete from subscription where id = any(array("
+        "select id from res where key = any($1::bigint[]) and rtype = $2))", keys, TYPES["Subscription"].number,
+    )  # fmt: skip
     count = 0
     for table in ("res", "hist"):
         count += int((await con.execute(f"delete from {table} where key = any($1::bigint[])", keys)).split()[-1])

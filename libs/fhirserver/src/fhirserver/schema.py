@@ -137,53 +137,6 @@ create table idempotency (
     primary key (client, key)
 )"""
 
-# Work that outlives its request (fhirserver.operations). `turn` counts who took it up; `beat` is the last sign of life.
-_JOB = """
-create table job (
-    id uuid primary key,
-    kind text not null,
-    state text not null constraint job_state check (state in ('waiting', 'running', 'done', 'failed', 'cancelled')),
-    client text not null,
-    subject text not null,
-    caller text not null,
-    request text not null,
-    asked bytea not null,
-    at timestamptz not null default clock_timestamp(),
-    turn integer not null default 0,
-    beat timestamptz not null default clock_timestamp(),
-    as_of timestamptz,
-    place bytea not null default '',
-    told text not null default '',
-    ended timestamptz
-) with (fillfactor = 50)"""
-
-# The files of a job: versions by key and version, with what the access log says of them (distinct patient and label,
-# counted); or, of kind 'error', outcomes as they are answered, packed.
-_JOB_PART = """
-create table job_part (
-    job uuid not null references job on delete cascade,
-    n integer not null,
-    kind text not null,
-    rtype smallint not null,
-    keys bigint[],
-    vers integer[],
-    pats bigint[],
-    labs integer[],
-    counts integer[] not null,
-    body bytea,
-    primary key (job, n)
-)"""
-
-# What made the index entries: code and search parameters, as a hash.
-_INDEX_STATE = """
-create table index_state ("only" smallint primary key default 1 check ("only" = 1), maker text not null)"""
-
-_JOBS = (
-    _JOB, _JOB_PART, _INDEX_STATE,
-    "create index job_open on job (at) where state in ('waiting', 'running')",
-    "create index hist_deleted on hist (upd) where op = 'D'",
-)  # fmt: skip
-
 # Texts behind hashes (fhirserver.terms): what codes are called, uris, and which parameters a resource has.
 _TERM = """
 create table term (
@@ -238,13 +191,12 @@ def create_engine_tables() -> None:
         op.execute(f"alter table {table} alter column body set storage external")
 
 
-def create_jobs() -> None:
-    """Jobs, their files, what made the index, and the way to what was deleted since."""
-    for statement in _JOBS:
-        op.execute(statement)
-
-
 def create_search() -> None:
     """What the modifiers :text, :below, :missing and :exact look into, and the words of full-text search."""
     for statement in _SEARCHING:
         op.execute(statement)
+
+
+def create_histories() -> None:
+    """The way to what happened in a stretch of time (histories of a type and of everything)."""
+    op.execute("create index hist_upd on hist using brin (upd) with (autosummarize = on)")

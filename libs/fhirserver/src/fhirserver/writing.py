@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import asyncpg
+import structlog
 
 from access import Sight
 from fhircore.types import TYPES
@@ -16,57 +17,15 @@ from fhirserver.codec import Codec
 from fhirserver.index import Entries, Indexer
 from fhirserver.keys import Keys
 from fhirserver.labels import Labels
-from fhirserver.problems import Conflict, Gone, NotFound, VersionConflict, WrongPatient
+from fhirserver.problems import Gone, KeyTaken, NotFound, Raced, VersionConflict, WrongPatient
 from fhirserver.store import Current, Row, Tombstone
 from fhirserver.telling import Teller
+from fhirserver.wishes import Delete, Put, Written
 from kit.db import Connection
 from kit.outbox import Outgoing, emit_raw
 
 _BREATH = 50  # rows made between two looks at the event loop
-
-
-@dataclass(slots=True)
-class Put:
-    """A wish to store this content under Type/id. `new` says the id was given just now, so nothing can stand there."""
-
-    type_name: str
-    id: str
-    raw: bytes  # minified JSON, references final; id and meta are set here
-    data: dict[str, Any]
-    lab: int
-    new: bool = False
-    if_match: int | None = None
-    sver: int | None = None
-    again: bool = False  # told once more: the same version of its source replaces itself
-    patient: str | None = None  # the patient in context: what is written must be about this one
-    at: str = ""  # where the wish stands in what was sent, for errors
-    entries: Entries | None = None  # where they were made already, `data` is not needed any more
-
-
-@dataclass(slots=True)
-class Delete:
-    """A wish to delete Type/id."""
-
-    type_name: str
-    id: str
-    if_match: int | None = None
-    sver: int | None = None
-    lab: int = 0  # needed only where it may arrive before what it deletes
-    at: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What became of a wish: the version that stands now. `row` is None for a deletion or where nothing was done."""
-
-    outcome: Literal["created", "updated", "deleted", "unchanged"]
-    type_name: str
-    id: str
-    ver: int
-    upd: datetime
-    row: Row | None = None
-    pat: int = 0
-    lab: int = 0
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +55,19 @@ class Writer:
             and not self._about(self.keys.of(f"Patient/{wish.patient}"), entries)
         ):
             raise WrongPatient(at=wish.at or wish.type_name)
+        kind = TYPES[wish.type_name]
+        lab = wish.lab if lab is None else lab
+        if kind.kind == "patient" and not entries.patients:
+            lab = self._labels.withheld
         body = stamped(wish.raw, wish.type_name, wish.id, ver, instant(at))
         return Row(
             key=self.keys.of(f"{wish.type_name}/{wish.id}"),
             type_name=wish.type_name,
-            rtype=TYPES[wish.type_name].number,
+            rtype=kind.number,
             id=wish.id,
             ver=ver,
             upd=at,
-            lab=wish.lab if lab is None else lab,
+            lab=lab,
             entries=entries,
             body=body,
             stored=self._codec.pack(body),
@@ -136,6 +99,9 @@ class Writer:
                 await asyncio.sleep(0)
             key = keys[id(wish)]
             current = standing.get(key)
+            if current is not None:
+                _same_resource(wish, current)
+            _expected(wish, current)
             if current is not None and _is_old(wish, current):
                 written.append(Written("unchanged", wish.type_name, wish.id, current.ver, at))
                 continue
@@ -176,6 +142,8 @@ class Writer:
             row = self.row(wish, 1, at)
             return Written("created", wish.type_name, wish.id, 1, at, row, row.entries.pat, row.lab)
         self._check(wish, current, sight)
+        if wish.must_be_new is not None and not current.deleted:
+            raise wish.must_be_new(f"{wish.type_name}/{wish.id} exists already", at=wish.at or wish.type_name)
         outcome: Literal["created", "updated"] = "created" if current.deleted else "updated"
         row = self.row(wish, current.ver + 1, at, lab=wish.lab if current.deleted else self._kept(wish, current))
         if current.pat and row.entries.pat and not self._about(current.pat, row.entries):
@@ -189,8 +157,9 @@ class Writer:
         return any(key in entries.patients for key in self.same(patient))
 
     def _kept(self, wish: Put, current: Current) -> int:
-        """An update never changes the owner; only its source may (a source version says that it is the source)."""
-        return wish.lab if wish.sver is not None else current.lab
+        """An update never changes the owner; only its source may (a source version says that it is the source), and who gives
+        what was withheld the patient that it lacked."""
+        return wish.lab if wish.sver is not None or current.lab == self._labels.withheld else current.lab
 
     def _delete(self, wish: Delete, current: Current | None, sight: Sight, at: datetime) -> Written:
         if (
@@ -230,7 +199,20 @@ class Writer:
         except asyncpg.UniqueViolationError:
             free = False
         if not free:
-            raise Conflict("The same resource is being written by somebody else just now; try again")
+            raise Raced("The same resource is being written by somebody else just now; try again")
+
+
+def _expected(wish: Put | Delete, current: Current | None) -> None:
+    """What a condition was decided on must be what stands now."""
+    if wish.expect is not None and (current is None or current.deleted or current.ver != wish.expect):
+        raise Raced(at=wish.at or wish.type_name)
+
+
+def _same_resource(wish: Put | Delete, current: Current) -> None:
+    """A second resource that would take a used key is refused, with an alarm (D2)."""
+    if current.id != wish.id or current.rtype != TYPES[wish.type_name].number:
+        log.error("two resources have the same key", code=KeyTaken.code)
+        raise KeyTaken(at=wish.at or wish.type_name)
 
 
 def _stone(wish: Delete, key: int, done: Written, patient: str) -> Tombstone:

@@ -25,8 +25,8 @@ log = structlog.get_logger(__name__)
 
 Partition = tuple[str, int]  # full topic name, number
 
-_REQUEST = LARGEST + 48 * 1024  # value, key, headers: just below the broker's 1 MiB
-_FETCH = 4 * 1024 * 1024  # bytes of one partition in one fetch
+_REQUEST = LARGEST + 96 * 1024  # value, key, headers: just below what the broker takes (LARGEST_MESSAGE)
+_FETCH = 4 * 1024 * 1024  # bytes of one partition in one fetch; a larger message comes alone
 _STOPPING = 5.0  # seconds a producer or consumer may take to stop
 _SENDING = 30.0  # seconds a batch may take to be acknowledged
 _SEEKING = 30.0  # seconds an assignment may take to find its positions

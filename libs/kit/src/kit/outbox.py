@@ -1,7 +1,7 @@
 """The outbox: what a service tells is written in the transaction of what happened, and relayed afterwards (D6)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +28,10 @@ outbox = sa.Table(
     sa.Column("at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=sa.func.now()),
 )
 
-LARGEST = 1_000_000  # bytes of one value; the broker's own limit is 1 MiB with headers (D5: parts ≤ 512 KiB)
+# Bytes of one value, and of a message with its key and headers, which the broker must take (max.message.bytes of the topics).
+# A part of a record event is ≤ 512 KiB (D5) unless one resource alone is more.
+LARGEST = 16 * 1024 * 1024
+LARGEST_MESSAGE = LARGEST + 128 * 1024
 _ROWS, _BYTES = 1_000, 16 * 1024 * 1024  # of one relay batch
 _LOCK = 0x6B69740002  # advisory lock of this database: "kit", relay
 _POLL, _SLOWEST, _STAND_BY = 0.02, 0.2, 1.0  # seconds
@@ -80,6 +83,9 @@ class Message:
     headers: list[tuple[str, bytes]]
 
 
+Tap = Callable[[Connection, Sequence[asyncpg.Record]], Awaitable[None]]
+
+
 class Sends(Protocol):
     """What the relay needs of a producer: all acknowledged, in order per key, or an exception."""
 
@@ -124,6 +130,7 @@ class Relay:
         self._db = db
         self._producer = producer
         self._settings = settings
+        self.tap: Tap | None = None  # shown every batch in the transaction that takes it from the outbox
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -160,6 +167,8 @@ class Relay:
             if not rows:
                 return 0
             await self._producer.send_all([self._message(row) for row in rows])
+            if self.tap is not None:
+                await self.tap(connection, rows)
             await connection.execute("delete from outbox where id = any($1::bigint[])", [row["id"] for row in rows])
         for row in rows:
             RELAYED.labels(row["topic"]).inc()

@@ -20,7 +20,7 @@ from kit.caller import CallerKind, Commission
 from kit.db import Database
 from kit.kafka import Topic, delete_topics, ensure_topics
 from kit.migrate import migrate
-from kit.outbox import Message
+from kit.outbox import LARGEST_MESSAGE, Message
 
 _LOCK = 0x6B69740003  # advisory lock of the administrator's database: "kit", templates
 A_COMMISSION = Commission(
@@ -86,7 +86,8 @@ def database_url(admin_url: str, name: str) -> str:
 async def fresh_topics(bootstrap: str, names: Sequence[str], *, partitions: int = 3) -> AsyncIterator[str]:
     """Creates these topics in a region of their own and gives the region's name; removes them afterwards."""
     region = f"t{secrets.token_hex(5)}"
-    topics = [Topic(f"{region}.{name}", partitions) for name in names]
+    largest = {"max.message.bytes": str(LARGEST_MESSAGE)}
+    topics = [Topic(f"{region}.{name}", partitions, config=largest) for name in names]
     await ensure_topics(bootstrap, topics)
     try:
         yield region

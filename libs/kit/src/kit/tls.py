@@ -42,10 +42,10 @@ class Certificate:
                 return False
             self._now = self._read()
         except (OSError, ssl.SSLError) as error:
-            log.warning("renewed certificate not usable", file=str(self._files[0]), error=type(error).__name__)
+            log.warning("renewed certificate not usable", error=type(error).__name__)
             return False
         self._seen = stamp
-        log.info("certificate renewed", file=str(self._files[0]))
+        log.info("certificate renewed")
         return True
 
     async def watch(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

@@ -46,8 +46,8 @@ def test_an_arrow_whose_reader_is_silent_is_unknown_never_zero() -> None:
     known = picture(seen(information=Seen({"database": True}, lag("information", arrows=[arrow]))))
     silent = picture(seen(information=Seen()))
 
-    assert (known.arrow("vis", "information").per_minute, known.arrow("vis", "information").behind) == (12, 3)
-    assert silent.arrow("vis", "information").per_minute is None
+    assert [(one.per_minute, one.behind) for one in known.between("vis", "information")] == [(12, 3)]
+    assert [one.per_minute for one in silent.between("vis", "information")] == [None]
 
 
 def test_kafka_away_is_said_once_with_what_it_means_for_care() -> None:

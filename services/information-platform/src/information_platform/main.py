@@ -2,9 +2,13 @@
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
+from fhirserver.knowledge import Knowledge, OwnRecord
 from fhirserver.operations.working import Jobs
 from fhirserver.steps import access_log
-from information_platform import reconciling, record
+from fhirserver.subscribing import overseeing
+from fhirserver.subscribing.delivering import Notifier
+from fhirserver.subscribing.tapping import Tap
+from information_platform import reconciling, record, records
 from information_platform.ingestion.handlers import handlers
 from information_platform.persons import api as persons
 from information_platform.settings import Settings
@@ -26,16 +30,20 @@ def build(settings: Settings) -> Service:
     producer = Producer(settings.broker)
     relay = Relay(db, producer, settings)
     engine = Engine(db, record.mount(settings), relay.wake)
+    relay.tap = Tap(engine)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
     ended = sessions.Watch(db, verifier)
+    profiles = Knowledge(OwnRecord(engine))
     inbox = Inbox(db, settings, "information", {**handlers(engine), **sessions.handlers(verifier)})
     operations = Operations("information", db, settings, steps=[access_log])
     reconciling.mount(operations, engine)
+    overseeing.mount(operations, engine)
+    notifier = Notifier(engine)
     app = new_app(
         "Information platform",
         db=db,
         verifier=verifier,
-        routers=[persons.router, operations.router],
+        routers=[persons.router, records.router(engine), operations.router],
         checks={"kafka": answering(settings.broker)},
         fhir_base=record.PATH,
     )
@@ -43,9 +51,9 @@ def build(settings: Settings) -> Service:
         name="information-platform",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, Jobs(engine).run, operations.run],
-        loops_everywhere=[engine.keep_fresh],
-        on_start=[engine.start, ended.start],
-        on_stop=[operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop],
+        loops=[relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run],
+        loops_everywhere=[engine.keep_fresh, profiles.run],
+        on_start=[engine.start, ended.start, profiles.look],
+        on_stop=[notifier.stop, operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop],
         migrations="information_platform",
     )

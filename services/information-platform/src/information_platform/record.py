@@ -2,6 +2,7 @@
 
 from fhircore.types import TYPES
 from fhirserver.engine import Mount
+from fhirserver.subscribing.endpoints import Rules
 from fhirserver.telling import Teller
 from information_platform.settings import Settings
 
@@ -10,8 +11,8 @@ CHANGED = "information.record-changed.v1"
 
 
 def written_here(type_name: str) -> bool:
-    """Knowledge resources only: patients' facts come from VIS, from Exchange and from patients, as events."""
-    return TYPES[type_name].kind == "knowledge"
+    """Knowledge, and subscriptions to what is here: patients' facts come as events, from VIS, Exchange and patients."""
+    return TYPES[type_name].kind == "knowledge" or type_name == "Subscription"
 
 
 def mount(settings: Settings) -> Mount:
@@ -28,4 +29,7 @@ def mount(settings: Settings) -> Mount:
         logged=settings.access_log,
         body_limit=settings.body_limit,
         full_text=settings.full_text,
+        integrity=settings.referential_integrity,
+        most_deleted=settings.conditional_delete_most,
+        hooks=Rules.of(settings.subscription_endpoints, settings.mode, settings.subscription_patience),
     )

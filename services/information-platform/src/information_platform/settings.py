@@ -1,5 +1,7 @@
 """What the information platform is told from outside."""
 
+from pydantic import Field
+
 from kit.settings import Settings as Shared
 
 
@@ -9,3 +11,7 @@ class Settings(Shared):
     access_log: bool = True  # off only in a benchmark of a demo region (D19)
     body_limit: int = 50 * 1024 * 1024  # bytes of one request (D17)
     full_text: bool = False  # keep the words of every resource, for _text and _content
+    referential_integrity: bool = False  # the record takes facts as they come; on: of what is written at this door
+    conditional_delete_most: int = Field(default=1, ge=1, le=1000)  # resources that one conditional delete may take
+    subscription_endpoints: str = ""  # where notifications may go: addresses with commas; demo: this machine when empty
+    subscription_patience: float = 120.0  # hours an endpoint may fail before its events are set aside

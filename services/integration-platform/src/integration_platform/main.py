@@ -16,7 +16,7 @@ from integration_platform.senders.demo import DEMO
 from integration_platform.senders.store import Register
 from integration_platform.settings import Settings
 from integration_platform.worker import Translator
-from kit import kafka, sessions
+from kit import kafka, sessions, tls
 from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
@@ -55,6 +55,7 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
         frame_limit=settings.mllp_frame_bytes,
         patience=settings.mllp_frame_seconds,
         known_as=settings.mllp_known_as,
+        certificate=_certificate(settings),
     )
     door = Door(receiver, register, settings.mllp_host or settings.host, settings.mllp_port, rules)
     ended = sessions.handlers(verifier) if verifier is not None else {}
@@ -63,6 +64,12 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
     operations = Operations("exchange", db, settings, places=[parked], steps=steps())
     reconciling.mount(operations, db, register, translator.wake)
     return Parts(db, producer, register, relay, receiver, translator, door, inbox, operations)
+
+
+def _certificate(settings: Settings) -> tls.Certificate | None:
+    if settings.mllp_certificate is None or settings.mllp_key is None:
+        return None
+    return tls.Certificate(settings.mllp_certificate, settings.mllp_key, settings.mllp_clients)
 
 
 def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:

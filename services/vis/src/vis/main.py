@@ -2,8 +2,13 @@
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
+from fhirserver.knowledge import Knowledge
 from fhirserver.operations.working import Jobs
+from fhirserver.promises import Promises
 from fhirserver.steps import access_log
+from fhirserver.subscribing import overseeing
+from fhirserver.subscribing.delivering import Notifier
+from fhirserver.subscribing.tapping import Tap
 from kit import sessions
 from kit.auth import Verifier
 from kit.broker import answering
@@ -16,9 +21,10 @@ from kit.outbox import Relay
 from kit.own_token import OwnToken
 from kit.process import Service
 from kit.web import new_app
-from vis import reconciling, record
+from vis import knowledge, reconciling, record
 from vis.persons import handlers as persons
 from vis.persons.actions import NewPatients
+from vis.region_holds import RegionHolds
 from vis.settings import Settings
 
 _PATIENCE = 1.0  # seconds the region may take to say who somebody is; after that a merge does it later
@@ -30,28 +36,32 @@ def build(settings: Settings) -> Service:
     producer = Producer(settings.broker)
     relay = Relay(db, producer, settings)
     region, office = Client(settings.information_url, _PATIENCE), Client(settings.application_url, _PATIENCE)
-    patients = NewPatients(region, OwnToken(office, "vis", settings.data))
-    engine = patients.engine = Engine(db, record.mount(settings, patients.id_for), relay.wake)
+    own = OwnToken(office, "vis", settings.data)
+    patients = NewPatients(region, own)
+    mount = record.mount(settings, patients.id_for, RegionHolds(region, own).which)
+    engine = patients.engine = Engine(db, mount, relay.wake)
+    relay.tap = Tap(engine)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
     ended = sessions.Watch(db, verifier)
-    inbox = Inbox(db, settings, "vis", {**persons.handlers(engine), **sessions.handlers(verifier)})
+    copies = knowledge.Copies(db, region, own)
+    profiles = Knowledge(copies)
+    profiles.demand(settings.policy())
+    heard = {**persons.handlers(engine), **sessions.handlers(verifier), **knowledge.handlers()}
+    inbox = Inbox(db, settings, "vis", heard)
     operations = Operations("vis", db, settings, steps=[access_log])
+    promises, notifier = Promises(engine), Notifier(engine)
     reconciling.mount(operations, engine)
-    app = new_app(
-        "VIS",
-        db=db,
-        verifier=verifier,
-        routers=[operations.router],
-        checks={"kafka": answering(settings.broker)},
-        fhir_base=record.PATH,
-    )
+    overseeing.mount(operations, engine)
+    promises.mount(operations)
+    checks, routers = {"kafka": answering(settings.broker)}, [operations.router]
+    app = new_app("VIS", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=record.PATH)
     return Service(
         name="vis",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, Jobs(engine).run, operations.run],
-        loops_everywhere=[engine.keep_fresh],
-        on_start=[engine.start, ended.start],
-        on_stop=[operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop, region.stop, office.stop],
+        loops=[relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run, copies.run, promises.run],
+        loops_everywhere=[engine.keep_fresh, profiles.run],
+        on_start=[engine.start, ended.start, profiles.look],
+        on_stop=[one.stop for one in (notifier, operations, ended, engine, producer, verifier, region, office)],
         migrations="vis",
     )

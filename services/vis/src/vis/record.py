@@ -5,6 +5,8 @@ from typing import Any
 
 from fhircore.types import TYPES
 from fhirserver.engine import Mount
+from fhirserver.integrity import Elsewhere
+from fhirserver.subscribing.endpoints import Rules
 from fhirserver.telling import Teller
 from vis.settings import Settings
 
@@ -19,7 +21,9 @@ def written_here(type_name: str) -> bool:
     return TYPES[type_name].door in ("vis", "both")
 
 
-def mount(settings: Settings, new_patient_id: NewPatientId | None = None) -> Mount:
+def mount(
+    settings: Settings, new_patient_id: NewPatientId | None = None, held_elsewhere: Elsewhere | None = None
+) -> Mount:
     """Raises ValueError when the log is off outside a demo region."""
     if not settings.access_log and settings.mode != "demo":
         raise ValueError("FVM_ACCESS_LOG=false is for benchmarks of a demo region; this region is in production")
@@ -33,5 +37,9 @@ def mount(settings: Settings, new_patient_id: NewPatientId | None = None) -> Mou
         logged=settings.access_log,
         body_limit=settings.body_limit,
         full_text=settings.full_text,
+        integrity=settings.referential_integrity,
+        held_elsewhere=held_elsewhere,
+        most_deleted=settings.conditional_delete_most,
+        hooks=Rules.of(settings.subscription_endpoints, settings.mode, settings.subscription_patience),
         **({} if new_patient_id is None else {"new_patient_id": new_patient_id}),
     )

@@ -127,8 +127,7 @@ async def _beside(
 
 async def _begin(admin: databases.Admin, memory: Memory, role: str, epoch: int, *, new_kafka: bool) -> None:
     """The new epoch; and at a new Kafka every reader begins at the beginning (what it knows it does not take twice)."""
-    url = admin.url_for(role, memory.password(role))
-    own = await asyncpg.connect(url.replace(f"/{role}", f"/{_new(role)}"), timeout=10)
+    own = await databases.connect(admin.url_for(role, memory.password(role), _new(role)))
     try:
         async with own.transaction():
             await own.execute("update region set epoch = $1", epoch)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shlex
 from typing import Any
 
 from fvm import topics
@@ -12,12 +13,19 @@ from fvm.trouble import Trouble
 def add(verbs: Any) -> None:
     own = verbs.add_parser("topics", help="list the region's topics, or create them in FVM_KAFKA", description=__doc__)
     own.add_argument("--apply", action="store_true", help="create those that FVM_KAFKA does not have yet")
+    own.add_argument("--rights", action="store_true", help="print the kafka-acls.sh commands that say who may what")
     own.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
     settings = from_environment()
     wanted = topics.load()
+    if chosen.rights:
+        for options in topics.rights(wanted, settings.region):
+            print(
+                shlex.join(["kafka-acls.sh", "--bootstrap-server", settings.kafka or "kafka:9092", "--add", *options])
+            )
+        return 0
     if chosen.apply:
         if not settings.kafka:
             raise Trouble(

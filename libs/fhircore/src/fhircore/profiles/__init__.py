@@ -5,7 +5,8 @@ door: give it definitions, ask it what is wrong with a resource. Where definitio
 """
 
 from fhircore.profiles.definition import Unusable
+from fhircore.profiles.library import KEPT, ProfileSource
 from fhircore.profiles.packaged import packaged
-from fhircore.profiles.registry import Profiles, ProfileSource, claimed
+from fhircore.profiles.registry import Profiles, claimed
 
-__all__ = ["ProfileSource", "Profiles", "Unusable", "claimed", "packaged"]
+__all__ = ["KEPT", "ProfileSource", "Profiles", "Unusable", "claimed", "packaged"]

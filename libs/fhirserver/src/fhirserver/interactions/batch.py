@@ -1,17 +1,21 @@
 """batch: every entry for itself; one that fails says why and stops no other (http://hl7.org/fhir/R4/http.html#transaction)."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
 from fhircore.outcome import operation_outcome
 from fhirserver.bodies import plain
+from fhirserver.bundling import Entry, Incoming, answered, ask_of, asks_only
 from fhirserver.engine import Engine
 from fhirserver.intake import require_context
-from fhirserver.interactions.transaction import Entry, Incoming, action_of, entry_response
+from fhirserver.interactions.transaction import action_of, entry_response
 from fhirserver.messages import Answer, Request
 from fhirserver.performing import Action, Done, located, perform
 from fhirserver.problems import NotSupported
 from kit.problems import Problem
+
+_AT_ONCE = 16
 
 
 async def batch(engine: Engine, request: Request, bundle: Incoming) -> Answer:
@@ -20,24 +24,37 @@ async def batch(engine: Engine, request: Request, bundle: Incoming) -> Answer:
         raise NotSupported("Idempotency-Key works for a transaction; in a batch use ifNoneExist", at="Idempotency-Key")
     answers: list[bytes | None] = [None] * len(bundle.entry)
     sound: list[tuple[int, Action]] = []
+    asks: list[tuple[int, Request]] = []
     for place, entry in enumerate(bundle.entry):
+        at = f"Bundle.entry[{place}]"
         try:
-            sound.append((place, _action(engine, request, entry, place)))
+            if asks_only(entry, at):
+                asks.append((place, ask_of(engine, request, entry, at)))
+            else:
+                sound.append((place, _action(engine, request, entry, at)))
         except Problem as problem:
-            answers[place] = _refusal(problem)
+            answers[place] = _refusal(located(problem, at))
     for place, answer in await _together(engine, request, sound):
         answers[place] = answer
+    for start in range(0, len(asks), _AT_ONCE):  # after what is written, a few at a time
+        some = asks[start : start + _AT_ONCE]
+        told = await asyncio.gather(*(_asked(engine, asking, place) for place, asking in some))
+        for (place, _), answer in zip(some, told, strict=True):
+            answers[place] = answer
     entries = b",".join(answer for answer in answers if answer)
     head = b'{"resourceType":"Bundle","type":"batch-response"'
     return Answer(200, head + (b',"entry":[' + entries + b"]}" if entries else b"}"))
 
 
-def _action(engine: Engine, request: Request, entry: Entry, place: int) -> Action:
-    at = f"Bundle.entry[{place}]"
+async def _asked(engine: Engine, asking: Request, place: int) -> bytes:
     try:
-        action = action_of(engine, request, entry, at)
+        return await answered(engine, asking)
     except Problem as problem:
-        raise located(problem, at) from None
+        return _refusal(located(problem, f"Bundle.entry[{place}]"))
+
+
+def _action(engine: Engine, request: Request, entry: Entry, at: str) -> Action:
+    action = action_of(engine, request, entry, at)
     action.full_url = None  # entries of a batch do not refer to each other
     if action.method != "DELETE":
         action.patient = require_context(request, action.type_name, creating=action.method == "POST")
@@ -46,11 +63,14 @@ def _action(engine: Engine, request: Request, entry: Entry, place: int) -> Actio
 
 async def _together(engine: Engine, request: Request, sound: Sequence[tuple[int, Action]]) -> list[tuple[int, bytes]]:
     done: list[Done] = []
+    full = request.wanted_in_bundle == "representation"
+    if not sound:
+        return []
     try:
         await perform(engine, request, "batch", [action for _, action in sound], partial(_keep, done))
     except Problem:
         return [(place, await _alone(engine, request, action)) for place, action in sound]
-    return [(place, entry_response(engine, one, full=False)) for (place, _), one in zip(sound, done, strict=True)]
+    return [(place, entry_response(engine, one, full=full)) for (place, _), one in zip(sound, done, strict=True)]
 
 
 async def _alone(engine: Engine, request: Request, action: Action) -> bytes:
@@ -59,7 +79,7 @@ async def _alone(engine: Engine, request: Request, action: Action) -> bytes:
         await perform(engine, request, "batch", [action], partial(_keep, done))
     except Problem as problem:
         return _refusal(problem)
-    return entry_response(engine, done[0], full=False)
+    return entry_response(engine, done[0], full=request.wanted_in_bundle == "representation")
 
 
 def _keep(kept: list[Done], done: Sequence[Done], _position: int) -> Answer:

@@ -11,9 +11,13 @@ from fhirserver.engine import Engine
 from fhirserver.messages import Answer
 from fhirserver.operations import described
 from fhirserver.search.described import COMPARTMENT, includes, revincludes, search_params
+from fhirserver.subscribing.model import TOPIC
 
-_READ = ("read", "vread", "history-instance", "search-type")
-_WRITE = ("create", "update", "delete")
+_TOPICS = (
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
+)
+_READ = ("read", "vread", "history-instance", "history-type", "search-type")
+_WRITE = ("create", "update", "patch", "delete")
 _kept: dict[str, tuple[bytes, bytes]] = {}
 
 
@@ -60,7 +64,7 @@ def statement(engine: Engine) -> dict[str, Any]:
                     ],
                 },
                 "resource": [_resource(engine, name) for name, kind in TYPES.items() if kind.door != "none"],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "search-system"}],
+                "interaction": [{"code": code} for code in ("transaction", "batch", "search-system", "history-system")],
                 "searchParam": search_params("Resource", full_text=mount.full_text),
                 "compartment": [COMPARTMENT],
                 "operation": described.of_the_system(mount),
@@ -69,28 +73,36 @@ def statement(engine: Engine) -> dict[str, Any]:
     }
 
 
+def _writes(name: str, *, writes: bool) -> tuple[str, ...]:
+    """A Subscription is not patched: its secrets are not in what is stored."""
+    return tuple(code for code in _WRITE if (name, code) != ("Subscription", "patch")) if writes else ()
+
+
 def _resource(engine: Engine, name: str) -> dict[str, Any]:
-    writes = engine.mount.writable(name)
+    mount = engine.mount
+    writes = mount.writable(name)
     found: dict[str, Any] = {
         "type": name,
         **({"supportedProfile": profiles} if (profiles := packaged().urls(name)) else {}),
-        "interaction": [{"code": code} for code in (*_READ, *(_WRITE if writes else ()))],
+        "interaction": [{"code": code} for code in (*_READ, *_writes(name, writes=writes))],
         "versioning": "versioned-update",
         "readHistory": True,
         "updateCreate": writes,
         "conditionalCreate": writes,
         "conditionalRead": "not-match",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
-        "referencePolicy": ["literal"],
+        "conditionalUpdate": writes,
+        "conditionalDelete": ("multiple" if mount.most_deleted > 1 else "single") if writes else "not-supported",
+        "referencePolicy": ["literal", "logical", *(("enforced",) if mount.integrity and writes else ())],
         "searchInclude": includes(name),
         "searchRevInclude": revincludes(name),
         "searchParam": search_params(name, full_text=engine.mount.full_text),
     }
-    operations = described.of_type(name)
+    operations = described.of_type(name, writes=writes)
     if name == "Patient":
         everything = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
         operations = [{"name": "everything", "definition": everything}, *operations]
-    if operations:
-        found["operation"] = operations
+    found["operation"] = operations
+    if name == "Subscription" and writes:
+        found["documentation"] = "rest-hook channels; criteria are Type?search, or the topic with one filter"
+        found["extension"] = [{"url": _TOPICS, "valueCanonical": engine.mount.base + TOPIC}]
     return found

@@ -1,6 +1,7 @@
 """create: a new resource with an id of ours (http://hl7.org/fhir/R4/http.html#create)."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from fhirserver import answers, conditions
 from fhirserver.accesslog import Entry
@@ -8,7 +9,8 @@ from fhirserver.engine import Engine
 from fhirserver.intake import Draft, draft, label_of, new_ids, require_context
 from fhirserver.messages import Answer, Request
 from fhirserver.performing import Action, perform
-from fhirserver.writing import Put
+from fhirserver.problems import Dangling
+from fhirserver.wishes import Put
 
 
 async def create(engine: Engine, request: Request, type_name: str) -> Answer:
@@ -16,14 +18,15 @@ async def create(engine: Engine, request: Request, type_name: str) -> Answer:
     found = draft(request.body, type_name)
     patient = require_context(request, type_name)
     query = request.header(b"if-none-exist")
-    looked_up = query is not None or type_name == "Patient" or b"?" in found.raw
+    looked_up = query is not None or type_name in ("Patient", "Subscription") or b"?" in found.raw
     if not looked_up and request.header(b"idempotency-key") is None:
-        return await _plain(engine, request, found, patient)
+        try:
+            return await _plain(engine, request, found, patient)
+        except Dangling:  # what is not here may be held elsewhere
+            pass
     wanted = None if query is None else conditions.condition(f"{type_name}?{query.removeprefix('?')}", "If-None-Exist")
     action = Action("POST", type_name, type_name, None, found.raw, found.data, condition=wanted, patient=patient)
-    return await perform(
-        engine, request, "create", [action], lambda done, position: answers.single(engine, request, done[0], position)
-    )
+    return await perform(engine, request, "create", [action], partial(answers.alone, engine, request))
 
 
 async def _plain(engine: Engine, request: Request, found: Draft, patient: str | None) -> Answer:

@@ -120,7 +120,7 @@ def only_criteria(query: Query, at: str) -> None:
     """Raises NotSupported for what shapes a page and says nothing of which resources are meant."""
     shaping = {
         "_sort": query.sort, "_include": query.include, "_revinclude": query.revinclude, "_elements": query.elements,
-        "_summary": query.summary, "_type": query.types, "_cursor": query.cursor,
+        "_summary": query.summary, "_type": query.types, "_cursor": query.cursor, "_explain": query.explain,
     }  # fmt: skip
     for name, value in shaping.items():
         if value:

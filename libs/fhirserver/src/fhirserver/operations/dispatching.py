@@ -14,12 +14,13 @@ from fhirserver.operations.lastn import lastn
 from fhirserver.operations.meta import meta
 from fhirserver.operations.purging import purge_asked
 from fhirserver.operations.reindexing import reindex
+from fhirserver.operations.subscriptions import subscriptions
 from fhirserver.operations.validating import validate
 from fhirserver.problems import Invalid, NotAllowed, NotFound
 
 _OURS = (
     "$export", "$import", "$reindex", "$job", "$graphql", "$validate",
-    "$meta", "$meta-add", "$meta-delete", "$lastn", "$purge",
+    "$meta", "$meta-add", "$meta-delete", "$lastn", "$purge", "$status", "$events",
 )  # fmt: skip
 
 
@@ -74,6 +75,9 @@ async def _at_once(engine: Engine, request: Request, body: Callable[[], Awaitabl
             return await meta(engine, request)
         case ("GET" | "POST", "Observation", "$lastn"):
             return "Observation/$lastn", await lastn(engine, request)
+        case (_, "Subscription", *_, "$status" | "$events"):
+            json_only(request)
+            return await subscriptions(engine, request)
         case (_, *_, "$purge"):
             return await purge_asked(engine, request)
     raise NotAllowed(f"{request.method} is not an interaction of this address", at="method")

@@ -105,7 +105,13 @@ class Plan:
             parts.append(f"r.upd <= {values.add(self.as_of, 'timestamptz')}")
         parts += seen(self.sight, values, "r") + self._compartment(values, type_name)
         if filters:
-            ground = Ground(self.engine.keys, self.sight, self.engine.mount.base, self.engine.patient_keys)
+            ground = Ground(
+                self.engine.keys,
+                self.sight,
+                self.engine.mount.base,
+                self.engine.patient_keys,
+                self.engine.mount.full_text,
+            )
             ways = [
                 [predicate(ground, values, "r", type_name, criterion) for criterion in query.criteria]
                 for query in filters

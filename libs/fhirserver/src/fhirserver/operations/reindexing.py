@@ -47,7 +47,8 @@ _SIDES = {
 _HOUSE = Caller("fvm", "system", "fvm")
 _MAKERS = (
     "fhirserver.index", "fhircore.extract", "fhircore.codegen", "fhircore.readers", "fhircore.values", "fhircore.moments",
-    "fhircore.phonetic", "fhircore.fold", "fhircore.identifiers", "fhircore.groups", "fhirserver.terms", "fhirserver.words",
+    "fhircore.phonetic", "fhircore.fold", "fhircore.identifiers", "fhircore.groups", "fhirserver.terms",
+    "fhirserver.words", "fhirserver.entries", "fhirserver.grouping",
 )  # fmt: skip
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from fhirserver.intake import ID, draft, label_of
 from fhirserver.messages import Request
 from fhirserver.operations.jobs import Run
 from fhirserver.problems import Conflict, Forbidden, Invalid, NotAllowed
-from fhirserver.writing import Put, Written
+from fhirserver.wishes import Put, Written
 from kit.db import Connection
 from kit.problems import Problem
 

@@ -26,6 +26,7 @@ from fhirserver.search.order import in_sql
 from fhirserver.search.plan import Plan, part
 from fhirserver.search.resolving import Resolver, needs_lookup
 from fhirserver.search.subset import Cut, cut_for, summary_cut
+from fhirserver.search.termstore import TermStore
 from kit.db import Connection
 from kit.problems import Unavailable
 
@@ -81,7 +82,7 @@ async def planned(engine: Engine, request: Request, asked: Asked) -> Plan:
             if len(kinds) > len(asked.query.types):
                 kinds = await _present(connection, kinds)
             if looked_up:
-                resolver = Resolver(connection, ground, engine.codec.unpack)
+                resolver = Resolver(connection, ground, TermStore(connection, ground, engine.codec.unpack))
                 kinds = {name: await resolver.all(name, criteria) for name, criteria in kinds.items()}
                 terms = [await resolver.terms(name, criteria) for name, criteria in kinds.items()]
                 ground = replace(ground, terms={key: found for one in terms for key, found in one.items()})

@@ -12,6 +12,7 @@ from fhircore.types import TYPES
 # What every type has beside the parameters of the definitions, which have no paths or none of their own.
 _OURS = {"_id": "token", "_lastUpdated": "date", "_list": "string", "_filter": "string"}
 _WORDS = {"_text": "string", "_content": "string"}
+_ANY = 100  # a reference with so many targets may lead anywhere
 COMPARTMENT = "http://hl7.org/fhir/CompartmentDefinition/patient"
 
 
@@ -34,7 +35,7 @@ def includes(type_name: str) -> list[str]:
 
 
 def revincludes(type_name: str) -> list[str]:
-    """The `searchRevInclude` of a type."""
+    """The `searchRevInclude` of a type: `*` says that any will do; named are those that not every type has."""
     return ["*", *(f"{source}:{name}" for source, name, targets in _references() if type_name in targets)]
 
 
@@ -48,5 +49,5 @@ def _every_reference() -> Iterator[tuple[str, str, frozenset[str]]]:
         if kind.door == "none":
             continue
         for param in params_of(source).values():
-            if param.type == "reference":
-                yield source, param.name, frozenset(targets_of(param))
+            if param.type == "reference" and len(targets := targets_of(param)) < _ANY:
+                yield source, param.name, frozenset(targets)

@@ -60,9 +60,9 @@ class Picture:
     troubles: tuple[Trouble, ...]
     parked: int
 
-    def arrow(self, origin: str, to: str) -> Arrow:
-        """The arrow between two parts."""
-        return next(one for one in self.arrows if (one.origin, one.to) == (origin, to))
+    def between(self, origin: str, to: str) -> list[Arrow]:
+        """All arrows from one part to another."""
+        return [one for one in self.arrows if (one.origin, one.to) == (origin, to)]
 
     def part(self, name: str) -> Part:
         return next(one for one in self.parts if one.name == name)

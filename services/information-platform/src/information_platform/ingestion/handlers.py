@@ -13,8 +13,9 @@ from fhircore.identifiers import Identifier, NotAnIdentifier, canonical
 from fhircore.types import TYPES
 from fhirserver.bodies import parsed, replacer
 from fhirserver.engine import Engine
+from fhirserver.problems import Raced
 from fhirserver.telling import RecordEntry
-from fhirserver.writing import Delete, Put
+from fhirserver.wishes import Delete, Put
 from information_platform.ingestion.parts import Told, whole
 from information_platform.persons.composing import composed, retired
 from information_platform.persons.model import DifferentPersons, person_identifiers
@@ -23,7 +24,7 @@ from kit.db import driver
 from kit.events import CloudEvent
 from kit.inbox import Handler
 from kit.outbox import emit_raw
-from kit.problems import Kind, Problem
+from kit.problems import Kind, Problem, Unavailable
 
 TOPICS = ("vis.record.v1", "exchange.record.v1", "application.record.v1")
 _PATIENT = re.compile(rb'"reference":"Patient/([A-Za-z0-9\-.]{1,64})"')
@@ -80,7 +81,10 @@ class _Batch:
         for step in steps:
             await self._step(register, step)
         await self._compose(register)
-        await self._engine.writer.apply(con, list(self._wishes.values()), _EVERYTHING)
+        try:
+            await self._engine.writer.apply(con, list(self._wishes.values()), _EVERYTHING)
+        except Raced as error:  # another writer was first with the same id: the next try finds it there
+            raise Unavailable(error.detail) from None
         self._engine.wake()
         if register.joined:
             await self._engine.persons.refresh_on(con)

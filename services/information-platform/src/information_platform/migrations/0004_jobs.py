@@ -1,6 +1,6 @@
 """Exports, imports and re-indexing are jobs, which outlive their requests and processes."""
 
-from fhirserver.schema import create_jobs
+from fhirserver.schema_work import create_jobs
 
 revision, down_revision = "0004", "0003"
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from integration_platform.senders.model import Sender, Senders, UnregisteredSender
+from integration_platform.senders.model import Peer, Sender, Senders, UnregisteredSender
 from kit.problems import Kind, Problem
 
 STATES = ("received", "translated", "parked")
@@ -93,4 +93,4 @@ def sender_of(message: dict[str, Any], senders: Senders) -> Sender | None:
         return senders.at_inbox(came_from)
     port, _, peer = came_from.partition(" ")
     application, _, facility = message["source"].partition("|")
-    return senders.at_mllp(int(port or 0), peer, application, facility)
+    return senders.at_mllp(int(port or 0), Peer.of(peer), application, facility)

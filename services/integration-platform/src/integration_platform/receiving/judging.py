@@ -8,7 +8,7 @@ from integration_platform.hl7v2.ack import ACCEPT, ERROR, REJECTED, Verdict
 from integration_platform.hl7v2.header import Header, NotHL7
 from integration_platform.hl7v2.mllp import Frame
 from integration_platform.receiving.model import Incoming
-from integration_platform.senders.model import Sender, Senders, UnregisteredSender
+from integration_platform.senders.model import Peer, Sender, Senders, UnregisteredSender
 from integration_platform.translate.hl7v2 import TRANSLATORS
 from integration_platform.translate.model import MissingSegment, UnsupportedMessage
 from kit.problems import Kind, Problem
@@ -82,7 +82,7 @@ _CONDITIONS: Mapping[type[Problem], tuple[str, int]] = MappingProxyType(
 )
 
 
-def judge(frame: Frame, senders: Senders, port: int, peer: str, *, production: bool) -> tuple[Incoming, Header | None]:
+def judge(frame: Frame, senders: Senders, port: int, peer: Peer, *, production: bool) -> tuple[Incoming, Header | None]:
     """The message to store, and its header for the answer (None when it has none)."""
     try:
         found = header.read(frame.payload)

@@ -15,13 +15,16 @@ from integration_platform.hl7v2.mllp import LIMIT, Frame, Framer, wrap
 from integration_platform.receiving.actions import Receiver
 from integration_platform.receiving.judging import judge
 from integration_platform.receiving.model import Kept
+from integration_platform.senders.model import Peer
 from integration_platform.senders.store import Register
 from integration_platform.translate.times import STOCKHOLM
+from kit import tls
 
 _WINDOW = 512  # messages of one connection that may wait for their answer before we stop reading
 _WINDOW_BYTES = 32 * 1024 * 1024
 _MOST_CONNECTIONS = 1000
 _GOODBYE = 2.0  # seconds
+_HANDSHAKE = 10.0  # seconds that TLS may take to be agreed upon
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +45,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self._transport: asyncio.Transport = transport
         peer = transport.get_extra_info("peername")
-        self.peer = str(peer[0]) if peer else ""
+        shown = transport.get_extra_info("ssl_object")
+        self.peer = Peer(str(peer[0]) if peer else "", tls.names(shown))
+        self._half_closes = shown is None
         with suppress(OSError, AttributeError):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if not self._door.admit(self):
@@ -65,11 +70,11 @@ class Connection(asyncio.Protocol):
         self._flow()
 
     def eof_received(self) -> bool:
-        """The sender has closed its half: what it waits for is still sent."""
+        """The sender has closed its half: what it waits for is still sent (TLS knows no halves)."""
         left = self._framer.rest("no-end-block")
         if left is not None:
             self._take(left)
-        return self._open > 0
+        return self._half_closes and self._open > 0
 
     def pause_writing(self) -> None:
         self._deaf = True
@@ -133,12 +138,14 @@ class Connection(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What this port takes. `known_as`: the port senders are registered with, where it is mapped from another."""
+    """What this port takes. `known_as`: the port senders are registered with, where it is mapped from another.
+    `certificate`: TLS, where it is given; it may ask senders for theirs."""
 
     production: bool
     frame_limit: int = LIMIT  # bytes
     patience: float = 30.0  # seconds from the first byte of a frame to its last
     known_as: int | None = None
+    certificate: tls.Certificate | None = None
 
 
 class Door:
@@ -173,11 +180,22 @@ class Door:
         """Listens until cancelled, and watches for frames that do not end. Raises OSError when the port is taken."""
         loop = asyncio.get_running_loop()
         host, port = self._address
-        self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=1024, reuse_address=True)
+        certificate = self._rules.certificate
+        self._server = await loop.create_server(
+            lambda: Connection(self),
+            host,
+            port,
+            backlog=1024,
+            reuse_address=True,
+            ssl=certificate.context if certificate is not None else None,
+            ssl_handshake_timeout=_HANDSHAKE if certificate is not None else None,
+        )
         self.listening.set()
         try:
             while True:
                 await asyncio.sleep(min(1.0, self._rules.patience / 4))
+                if certificate is not None:
+                    certificate.refresh()
                 now = time.monotonic()
                 for connection in list(self.connections):
                     connection.check(now, self._rules.patience)

@@ -32,6 +32,7 @@ class SenderIn(BaseModel):
     network: str | None = Field(None, description="peer network at the MLLP listener, CIDR")
     application: Text | None = Field(None, description="MSH-3")
     facility: Text | None = Field(None, description="MSH-4")
+    certificate: Text | None = Field(None, description="a name in its client certificate: CN, DNS name or URI")
     charset: str = Field("8859/1", description="what an empty MSH-18 means (HL7 table 0211)")
 
     @field_validator("network")

@@ -1,8 +1,10 @@
 """A sender is a registered system with one care unit; at each door it is known by what that door can see (D3)."""
 
 import ipaddress
+import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from kit.problems import Kind, Problem
 
@@ -16,12 +18,30 @@ class UnregisteredSender(Problem):
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of an MLLP connection: its address, and the names in the certificate that it showed."""
+
+    address: str
+    names: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return " ".join([self.address, *(urllib.parse.quote(name, safe="") for name in sorted(self.names))])
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Back from text, as a message that was nobody's keeps it."""
+        address, *names = text.split(" ")
+        return cls(address, frozenset(map(urllib.parse.unquote, names)))
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """A system and the unit that answers for what it sends.
 
     client       token's client at /exchange/events
     source       CloudEvents source at exchange.inbox.v1
     port         MLLP listener, narrowed by network (CIDR), application (MSH-3), facility (MSH-4) if given
+    certificate  narrows too: a name in the certificate that the system shows (its CN, a DNS name or a URI)
     charset      what an empty MSH-18 means
     """
 
@@ -37,18 +57,22 @@ class Sender:
     network: str | None = None
     application: str | None = None
     facility: str | None = None
+    certificate: str | None = None
     charset: str = "8859/1"
     disabled: bool = False
 
-    def narrowness(self, port: int, peer: str, application: str, facility: str) -> int:
+    def narrowness(self, port: int, peer: Peer, application: str, facility: str) -> int:
         """How closely this registration fits an MLLP message; 0 when it does not."""
         if self.port != port:
             return 0
-        if self.network is not None and not _within(peer, self.network):
+        if self.network is not None and not _within(peer.address, self.network):
+            return 0
+        if self.certificate is not None and self.certificate not in peer.names:
             return 0
         if self.application not in (None, application) or self.facility not in (None, facility):
             return 0
-        return 1 + sum(part is not None for part in (self.network, self.application, self.facility))
+        narrowing = (self.network, self.application, self.facility, self.certificate)
+        return 1 + sum(part is not None for part in narrowing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +82,7 @@ class Senders:
     known: tuple[Sender, ...] = ()
     demo: Sender | None = None
 
-    def at_mllp(self, port: int, peer: str, application: str, facility: str) -> Sender | None:
+    def at_mllp(self, port: int, peer: Peer, application: str, facility: str) -> Sender | None:
         """The registration that fits most closely."""
         fits = [(one.narrowness(port, peer, application, facility), one) for one in self.known]
         best = max((fit for fit in fits if fit[0]), key=lambda fit: fit[0], default=None)

@@ -1,0 +1,143 @@
+"""Kafka as compose.tls.yaml starts it: TLS, users with passwords, rights per topic; spoken to by the kit's own clients."""
+
+import asyncio
+import dataclasses
+import secrets
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fvm import kafka, ports, topics
+from fvm.part import Running
+from kit.broker import Topic, ensure_topics, reachable, topics_there
+from kit.kafka import Producer
+from kit.outbox import LARGEST_MESSAGE, Message
+from kit.problems import Unavailable
+from kit.settings import Broker
+from kit.testing_tls import Authority
+
+PROPERTIES = Path(__file__).parents[1] / "kafka/server.tls.properties"
+USERS = ("broker", "fvm", "vis", "information", "exchange", "application")
+
+
+@dataclass
+class Secured:
+    """A running broker; `at(user)` is how that user reaches it."""
+
+    bootstrap: str
+    authority: Authority
+    passwords: dict[str, str]
+    folder: Path
+
+    def at(self, user: str, **changes: object) -> Broker:
+        broker = Broker(self.bootstrap, "SASL_SSL", self.authority.ca, None, None, user, self.passwords[user], "PLAIN")
+        return dataclasses.replace(broker, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    kafka.must_be_runnable()
+    folder = tmp_path_factory.mktemp("kafka")
+    picked = ports.settle({}, ("broker", "controller"), set())
+    authority = Authority(folder / "certificates")
+    pair = authority.issue("broker", ["localhost", "127.0.0.1"])
+    pem = folder / "certificates/broker.pem"
+    pem.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes() + authority.ca.read_bytes())
+    passwords = {user: secrets.token_urlsafe(16) for user in USERS}
+    (folder / "kafka_users").write_text("".join(f"{u}={p}\n" for u, p in passwords.items()))
+    text = PROPERTIES.read_text()
+    for image, here in (
+        ("/certificates", str(folder / "certificates")),
+        ("/run/secrets", str(folder)),
+        ("/var/lib/kafka/data", str(folder / "data")),
+        ("kafka:9092", f"localhost:{picked['broker']}"),
+        ("kafka:9093", f"localhost:{picked['controller']}"),
+        ("://:9092", f"://localhost:{picked['broker']}"),
+        ("://:9093", f"://localhost:{picked['controller']}"),
+    ):
+        text = text.replace(image, here)
+    properties = folder / "server.properties"
+    properties.write_text(text)
+    java = kafka._java()
+    format_it = [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", str(uuid.uuid4()), "-c"]
+    done = subprocess.run([*format_it, str(properties)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    broker = kafka.Broker(folder, picked["broker"], picked["controller"], "x")
+    part = dataclasses.replace(broker.part(), command=(*java, "kafka.Kafka", str(properties)))
+    running = Running(part, folder / "logs", folder / "run")
+    try:
+        running.wait_until(broker.ready, 60)
+        yield Secured(f"localhost:{picked['broker']}", authority, passwords, folder)
+    finally:
+        running.end()
+
+
+async def test_a_user_with_its_password_is_let_in_and_nobody_else(secured: Secured, tmp_path: Path) -> None:
+    assert await reachable(secured.at("fvm"))
+
+    for stranger in (
+        secured.at("fvm", password="wrong"),
+        secured.at("fvm", ca=Authority(tmp_path).ca),  # a broker that our authority did not sign
+        secured.bootstrap,
+    ):
+        assert not await reachable(stranger)
+
+
+async def test_who_is_refused_hears_that_kafka_cannot_be_reached(secured: Secured) -> None:
+    with pytest.raises(Unavailable):
+        await topics_there(secured.at("vis", password="wrong"))
+
+
+async def test_each_service_writes_its_own_topics_and_no_other(secured: Secured) -> None:
+    wanted = topics.load()
+    names = {topic.name: topics.full_name(topic.name, "north") for topic in wanted}
+    await ensure_topics(secured.at("fvm"), [Topic(name, 1) for name in names.values()])
+    settings = secured.folder / "admin.properties"
+    settings.write_text(
+        "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nssl.truststore.type=PEM\n"
+        f"ssl.truststore.location={secured.authority.ca}\n"
+        "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "
+        f'username="fvm" password="{secured.passwords["fvm"]}";\n'
+    )
+    told = [
+        *kafka._java(),
+        "org.apache.kafka.tools.AclCommand",
+        "--bootstrap-server",
+        secured.bootstrap,
+        "--command-config",
+        str(settings),
+    ]
+    for rights in topics.rights(wanted, "north"):
+        done = await asyncio.to_thread(
+            subprocess.run, [*told, "--add", *rights], check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    for service in ("vis", "information"):
+        for topic in wanted:
+            if topic.owner in ("vis", "information"):
+                allowed = await _may_write(secured.at(service), names[topic.name])
+                assert allowed == (topic.owner == service), f"{service} to {topic.name}"
+
+
+async def _may_write(where: Broker, topic: str) -> bool:
+    producer = Producer(where)
+    try:
+        async with asyncio.timeout(10):
+            await producer.send_all([Message(topic, b"k", b"v", [])])
+    except Exception as error:
+        if "Authorization" not in type(error).__name__:
+            raise
+        return False
+    finally:
+        await producer.stop()
+    return True
+
+
+def test_both_brokers_take_the_largest_message_that_we_send() -> None:
+    for file in (PROPERTIES, PROPERTIES.with_name("server.properties")):
+        assert f"message.max.bytes={LARGEST_MESSAGE}" in file.read_text().splitlines(), file.name

@@ -1,0 +1,43 @@
+"""What a client wants done, as values: one action per interaction or bundle entry, and what became of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhirserver.conditions import Condition, Match
+from fhirserver.patching import Patch
+from fhirserver.subscribing.model import Wanted
+from fhirserver.wishes import Written
+
+
+@dataclass(slots=True)
+class Action:
+    """One wish as the client wrote it. `raw` may still hold placeholders and conditional references."""
+
+    method: str  # POST, PUT, PATCH, DELETE
+    type_name: str
+    at: str  # where it stands, for errors: Bundle.entry[3]
+    id: str | None = None
+    raw: bytes = b""
+    data: dict[str, Any] | None = None
+    full_url: str | None = None
+    condition: Condition | None = None  # If-None-Exist of a POST; `Type?query` of a PUT, PATCH or DELETE
+    if_match: int | None = None
+    must_be_new: bool = False  # If-None-Match: *
+    patch: Patch | None = None
+    patient: str | None = None  # the patient in context
+    patient_at: int | None = None  # or: the place of the action that creates that patient
+    lab: int = 0  # set by perform
+    hook: Wanted | None = None  # what a Subscription asks for; set by perform
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of an action: written now, or found standing already (a conditional create that matched).
+
+    Neither: a conditional delete that matched nothing. `more` is what a conditional delete took beyond the first.
+    """
+
+    action: Action
+    written: Written | None = None
+    found: Match | None = None
+    more: list[Written] = field(default_factory=list)

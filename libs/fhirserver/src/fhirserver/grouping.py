@@ -1,0 +1,53 @@
+"""The index entries of values that stand together: composite parameters, and places on earth (fhircore.groups)."""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TEXT, TOKEN, TYPED
+from fhirserver.entries import Entries, exactly, folded
+from fhirserver.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Makes them under one database's keys; `base` is our own address with a slash."""
+
+    keys: Keys
+    base: str
+
+    def add(self, found: Entries, tokens: set[int], at: str, values: tuple[Any, ...]) -> None:
+        """The entries of one group: its codes with each other, or with each of its numbers, times or texts."""
+        token = self.keys.token
+        if at == "Location.near":
+            ((latitude, longitude),) = values
+            found.rng.append((token(at), latitude, longitude, None, None))
+            return
+        for one in product(*values):
+            parts = sorted((value for value in one if value[0] not in (TEXT, TYPED)), key=lambda value: value[0])
+            if len(parts) < len(one):
+                continue
+            (kind, _, *first), second = parts[0], parts[1]
+            if kind != TOKEN:
+                continue
+            for code in (f"{at}|{first[0] or ''}|{first[1]}", f"{at}|{first[1]}"):
+                self._with_code(found, tokens, code, second, parts[-1])
+
+    def _with_code(
+        self, found: Entries, tokens: set[int], code: str, second: tuple[Any, ...], last: tuple[Any, ...]
+    ) -> None:
+        """The entries of a code's other part; a second number after the first ends a stretch."""
+        token, kind = self.keys.token, second[0]
+        if kind == TOKEN:
+            tokens |= {token(f"{code}${second[2] or ''}|{second[3]}"), token(f"{code}${second[3]}")}
+        elif kind == REFERENCE:
+            tokens.add(self.keys.of(second[2].removeprefix(self.base)) ^ token(f"{code}>"))
+        elif kind == STRING:
+            found.strings.add((token(code), folded(second[2]), exactly(second[2])))
+        elif kind == DATE:
+            found.rng.append((token(code), float(second[2]), float(second[3]), None, None))
+        elif kind == NUMBER:
+            found.rng.append((token(code), second[2], last[3], None, None))
+        elif kind == QUANTITY:
+            _, _, system, unit, low, high = second
+            found.rng.append((token(code), low, high, token(f"unit|{system or ''}|{unit}"), token(f"unit|{unit}")))

@@ -1,0 +1,137 @@
+"""The versions of resources in a stretch of time, as SQL: what histories are made of (http://hl7.org/fhir/R4/http.html#history)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fhirserver.engine import Engine
+from fhirserver.messages import Request
+from fhirserver.search.asked import stored_types
+from fhirserver.search.cursor import Position
+from fhirserver.search.sql import Values, seen
+from kit.db import Connection
+
+DEFAULT = 100  # entries of a page when nothing is asked
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Over everything, pages are looked for in stretches of time, the newest first, each longer than the one before: the index
+# over time says which rows lie in a stretch, not which are the newest.
+_FIRST_STRETCH, _LONGER = timedelta(hours=1), 8
+_COLUMNS = "key, rtype, id, ver, upd, pat, lab, op, body"
+
+
+@dataclass(slots=True)
+class Asked:
+    """`address` is below the base; `since` and `at` in µs, half-open."""
+
+    address: str
+    count: int = DEFAULT
+    since: int | None = None
+    at: tuple[int, int] | None = None
+    cursor: str | None = None
+    key: int | None = None
+    rtypes: list[int] | None = None
+
+    def identity(self) -> str:
+        return f"history/{self.address}?{self.since}&{self.at}"
+
+
+def _where(values: Values, request: Request, asked: Asked, alias: str) -> list[str]:
+    parts = seen(request.sight, values, alias)
+    if asked.key is not None:
+        parts.append(f"{alias}.key = {values.add(asked.key, 'bigint')}")
+    if asked.rtypes is not None and len(asked.rtypes) < len(stored_types()):
+        parts.append(f"{alias}.rtype = any({values.add(asked.rtypes, 'smallint[]')})")
+    if asked.since is not None:
+        parts.append(f"{alias}.upd >= {values.add(datetime_of(asked.since), 'timestamptz')}")
+    if asked.at is not None:
+        parts += _current_at(values, alias, *asked.at)
+    return parts
+
+
+def _current_at(values: Values, alias: str, low: int, high: int) -> list[str]:
+    """Versions that were current at some time in the period: begun before its end, not followed before its beginning."""
+    parts = [f"{alias}.upd < {values.add(datetime_of(high), 'timestamptz')}"]
+    if alias == "h":
+        start = values.add(datetime_of(low), "timestamptz")
+        after = "n.key = h.key and n.ver = h.ver + 1"
+        parts += [
+            "h.op <> 'D'",
+            f"not exists (select 1 from hist n where {after} and n.upd <= {start})",
+            f"not exists (select 1 from res n where {after} and n.upd <= {start})",
+        ]
+    return parts
+
+
+def _union(values: Values, request: Request, asked: Asked, more: Sequence[str], order: str) -> str:
+    """The rows of both tables; each half is ordered and cut, since one of them may be all there is to see."""
+    halves = []
+    for table, alias, op in (("res", "r", "'P'::text as op"), ("hist", "h", "h.op::text as op")):
+        where = [*_where(values, request, asked, alias), *(part.replace("@", alias) for part in more)] or ["true"]
+        columns = ", ".join(op if name == "op" else f"{alias}.{name}" for name in _COLUMNS.split(", "))
+        halves.append(f"(select {columns} from {table} {alias} where {' and '.join(where)} {order})")
+    return " union all ".join(halves)
+
+
+async def page(con: Connection, engine: Engine, request: Request, asked: Asked) -> list[Any]:
+    """Up to one more than a page."""
+    after = engine.seal.open(asked.cursor, asked.identity()) if asked.cursor else None
+    wanted = asked.count + 1
+    if asked.key is not None:
+        return await _rows(con, request, asked, after, None, None, wanted)
+    until = datetime_of(after.values[0]) if after is not None else datetime.now(UTC) + timedelta(days=1)
+    oldest = await con.fetchval("select least((select min(upd) from res), (select min(upd) from hist))")
+    if asked.since is not None and oldest is not None:
+        oldest = max(oldest, datetime_of(asked.since))
+    stretch = _FIRST_STRETCH
+    rows: list[Any] = []
+    high = until + timedelta(microseconds=1)
+    while oldest is not None and high > oldest and len(rows) < wanted:
+        low = max(high - stretch, oldest)
+        rows += await _rows(con, request, asked, after, low, high, wanted - len(rows))
+        high, stretch = low, stretch * _LONGER
+    return rows
+
+
+async def _rows(
+    con: Connection,
+    request: Request,
+    asked: Asked,
+    after: Position | None,
+    low: datetime | None,
+    high: datetime | None,
+    most: int,
+) -> list[Any]:
+    values, more = Values(), []
+    names = ("upd", "key", "ver") if asked.key is None else ("ver",)  # clocks may differ, versions of one do not
+    if low is not None:
+        more.append(f"@.upd >= {values.add(low, 'timestamptz')} and @.upd < {values.add(high, 'timestamptz')}")
+    if after is not None:
+        at, ver = after.values_for(["bigint", "bigint"])
+        bounds = [values.add(ver, "int")]
+        if asked.key is None:
+            bounds = [values.add(datetime_of(at), "timestamptz"), values.add(after.key, "bigint"), *bounds]
+        more.append(f"({', '.join('@.' + name for name in names)}) < ({', '.join(bounds)})")
+    order = f"order by {', '.join(name + ' desc' for name in names)} limit {most}"
+    return list(await con.fetch(f"{_union(values, request, asked, more, order)} {order}", *values.all))
+
+
+async def counted(con: Connection, asked: Asked, request: Request, id: str) -> tuple[int, set[tuple[int, int, int]]]:
+    """How many versions may be seen, and where the others are from."""
+    values = Values()
+    parts = [f"select count(*) from {table} {alias} where {' and '.join(_where(values, request, asked, alias))} and"
+             f" {alias}.id = {values.add(id, 'text')}" for table, alias in (("res", "r"), ("hist", "h"))]  # fmt: skip
+    total = int(await con.fetchval(f"select ({parts[0]}) + ({parts[1]})", *values.all))
+    if total:
+        return total, set()
+    every = "select pat, rtype, lab from {} where key = $1 and rtype = $2 and id = $3"
+    assert asked.rtypes is not None
+    rows = await con.fetch(f"{every.format('res')} union {every.format('hist')}", asked.key, asked.rtypes[0], id)
+    return 0, {(row[0], row[1], row[2]) for row in rows if row[0] and not request.sight.sees(row[2], row[0])}
+
+
+def datetime_of(micros: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if micros > 0 else datetime.min.replace(tzinfo=UTC)

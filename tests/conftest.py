@@ -2,13 +2,16 @@
 
 import asyncio
 import os
+import re
 import shutil
+import signal
+import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,8 +19,9 @@ import asyncpg
 import httpx2
 import pytest
 
-from fvm import demo, health, pids, ports, state
+from fvm import asking, demo, health, pids, ports, state
 from fvm import memory as remembered
+from fvm.commands import doctor, lag
 from fvm.places import Places
 from fvm.region import Region
 from fvm.settings import Settings, from_environment
@@ -62,6 +66,7 @@ class House:
         self.settings = settings
         self.region = region
         self.said: list[str] = []
+        self.tls: ssl.SSLContext | None = None  # how systems reach the HL7 v2 port; None: in the clear
         self._tokens: dict[tuple[str, str], str] = {}
         self._left_dead: set[str] = set()
         self._stopping = threading.Event()
@@ -83,13 +88,17 @@ class House:
             self._tokens[who, commission] = body["access_token"]
         return self._tokens[who, commission]
 
+    def forget_tokens(self) -> None:
+        """The next ones are new: clocks were moved."""
+        self._tokens.clear()
+
     def client(self, who: str | None = "bench", commission: str = "", *, seconds: float = 60) -> httpx2.AsyncClient:
         """At the gateway, as somebody (None: nobody)."""
         headers = {} if who is None else {"authorization": f"Bearer {self.token(who, commission)}"}
         return httpx2.AsyncClient(base_url=self.settings.gate, headers=headers, timeout=seconds, trust_env=False)
 
     async def wire(self) -> Wire:
-        return Wire(*await asyncio.open_connection("127.0.0.1", self.settings.mllp_port))
+        return Wire(*await asyncio.open_connection("127.0.0.1", self.settings.mllp_port, ssl=self.tls))
 
     async def say(self, message: str | bytes) -> str:
         """One HL7 v2 message on a connection of its own; the acknowledgement."""
@@ -102,6 +111,35 @@ class House:
         password = memory.passwords[role]
         return await asyncpg.connect(f"postgresql://{role}:{password}@127.0.0.1:{memory.ports['postgres']}/{role}")
 
+    # What an operator is told.
+
+    async def operator(self) -> httpx2.AsyncClient:
+        """A browser in which the operator has signed in at the portal."""
+        origin = {"origin": self.settings.public_url}
+        browser = httpx2.AsyncClient(base_url=self.settings.public_url, timeout=10, trust_env=False)
+        form = await browser.get("/auth/sign-in?again=true")
+        [csrf, *_] = re.findall(r'name="csrf" value="([^"]+)"', form.text)
+        answer = await browser.post("/auth/sign-in", data={"person": "jonatan", "csrf": csrf}, headers=origin)
+        assert answer.status_code == 303, f"{answer.status_code} {answer.text[:500]}"
+        return browser
+
+    async def page(self, browser: httpx2.AsyncClient) -> str:
+        """The live part of /portal/region as text, spaces as spaces."""
+        answer = await browser.get("/portal/region/picture")
+        assert answer.status_code == 200, f"{answer.status_code} {answer.text[:300]}"
+        text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text).replace("\xa0", " "))
+        return text.replace(" .", ".")
+
+    async def doctor(self) -> str:
+        """What `fvm doctor` finds wrong, and what it says to do."""
+        found = await asyncio.to_thread(lambda: list(doctor.findings(self.settings)))
+        return "\n".join(f"{one.what}: {one.found} → {one.todo}" for one in found if not one.good)
+
+    async def lag(self) -> str:
+        """What `fvm lag` prints."""
+        lags = await asyncio.to_thread(lambda: asking.Services(self.settings).lags())
+        return "\n".join(lag.report(lags))
+
     # What follows needs a region that this session has started itself.
 
     def watch(self) -> None:
@@ -109,14 +147,21 @@ class House:
         assert self.region is not None
         watch, region = Watch(self.region, self.said.append), self.region
         while not self._stopping.wait(0.25):
-            if not any(one.part.name in self._left_dead and one.exited() is not None for one in region.running):
-                watch.look()
+            if any(one.part.name in self._left_dead and one.exited() is not None for one in region.running):
+                continue
+            watch.look()
 
     def kill(self, name: str, *, stay_dead: bool = False) -> None:
         """SIGKILL, as a machine that runs out of memory does it."""
         if stay_dead:
             self._left_dead.add(name)
         self._part(name).kill()
+
+    def tell(self, name: str, sign: signal.Signals, *, stay_dead: bool = False) -> None:
+        """Sends a part a signal; `stay_dead`: whoever ends of it is not started again before `revive`."""
+        if stay_dead:
+            self._left_dead.add(name)
+        os.kill(self._part(name).pid, sign)
 
     def revive(self, name: str) -> None:
         self._left_dead.discard(name)
@@ -159,6 +204,13 @@ def region() -> Iterator[House]:
     if os.environ.get("FVM_TEST_REGION"):
         yield House(from_environment())
         return
+    with a_house({}) as house:
+        yield house
+
+
+@contextmanager
+def a_house(environment: Mapping[str, str], prepare: Callable[[House], None] = lambda _house: None) -> Iterator[House]:
+    """A region of one's own with these settings; `prepare` is called before it starts."""
     # Not pytest's own folder: that is closed to PostgreSQL's user when we are root.
     data = Path(tempfile.mkdtemp(prefix="fvm-test-house-"))
     data.chmod(0o711)
@@ -170,15 +222,23 @@ def region() -> Iterator[House]:
     patch = pytest.MonkeyPatch()
     _HOUSES.append(house)
     try:
-        patch.setenv("FVM_MLLP_FRAME_SECONDS", str(PATIENCE))
+        for name, value in {"FVM_MLLP_FRAME_SECONDS": str(PATIENCE), **environment}.items():
+            patch.setenv(name, value)
+        prepare(house)
         with ThreadPoolExecutor(1) as aside:  # the start has event loops of its own
             aside.submit(house.start).result()
         yield house
     finally:
         patch.undo()
-        _HOUSES.clear()
+        _HOUSES.remove(house)
         house.stop()
         shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_house() -> Callable[..., AbstractContextManager[House]]:
+    """Another region, for who breaks it in ways that the others' must be spared."""
+    return a_house
 
 
 @pytest.fixture(scope="session")
@@ -206,8 +266,8 @@ _HOUSES: list[House] = []
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome: Any = yield
     report = outcome.get_result()
-    if report.failed and _HOUSES and "region" in getattr(item, "fixturenames", ()):
-        report.sections.append(("what the region said", _HOUSES[0].last_words()))
+    if report.failed and _HOUSES and {"region", "new_house"} & set(getattr(item, "fixturenames", ())):
+        report.sections.append(("what the region said", _HOUSES[-1].last_words()))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

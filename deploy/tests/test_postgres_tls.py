@@ -1,5 +1,6 @@
 """PostgreSQL as compose.tls.yaml starts it: only over TLS, with a certificate that names the server; asked by both drivers."""
 
+import asyncio
 import shutil
 import subprocess
 import tempfile
@@ -9,10 +10,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from cryptography import x509
 from sqlalchemy.exc import DBAPIError
 
-from fvm import nobody, ports, postgres
+from fvm import databases, nobody, ports, postgres
 from fvm.part import Part, Running
+from fvm.trouble import Trouble
 from kit.db import Database
 from kit.testing_tls import Authority
 
@@ -83,6 +86,72 @@ async def test_a_url_that_verifies_the_server_is_taken_by_both_drivers(secured: 
             assert (await tx.exec_driver_sql(encrypted)).scalar() is True
     finally:
         await database.stop()
+
+
+async def test_a_renewed_certificate_is_shown_after_a_reload_and_open_connections_go_on(secured: Any) -> None:
+    url, authority = secured
+    before = await _serial(url, authority)
+    open_before = await asyncpg.connect(f"{url}?sslmode=verify-full&sslrootcert={authority.ca}")
+    try:
+        renewed = authority.issue("postgres", ["localhost"])
+        renewed.key.chmod(0o600)
+        nobody.give(renewed.key)
+        assert await open_before.fetchval("select pg_reload_conf()")
+
+        async with asyncio.timeout(10):
+            while await _serial(url, authority) == before:  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(0.05)
+        assert await _serial(url, authority) == renewed.serial
+        assert await open_before.fetchval("select 1") == 1
+    finally:
+        await open_before.close()
+
+
+async def _serial(url: str, authority: Authority) -> int:
+    """Of the certificate that a new connection is shown."""
+    connection = await asyncpg.connect(f"{url}?sslmode=verify-full&sslrootcert={authority.ca}")
+    try:
+        shown = connection._transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return x509.load_der_x509_certificate(shown).serial_number
+    finally:
+        await connection.close()
+
+
+async def test_a_server_whose_certificate_is_not_trusted_is_told_from_one_that_is_away(
+    secured: Any, tmp_path: Path
+) -> None:
+    url, authority = secured
+    by_a_stranger = f"{url}?sslmode=verify-full&sslrootcert={Authority(tmp_path).ca}"
+    with pytest.raises(Trouble, match="shows a certificate that is not trusted") as told:
+        await databases.connect(by_a_stranger)
+    assert "secret" not in told.value.sentence
+
+    expired = authority.issue("postgres", ["localhost"], minutes=-1)
+    expired.key.chmod(0o600)
+    nobody.give(expired.key)
+    good = f"{url}?sslmode=verify-full&sslrootcert={authority.ca}"
+    async with asyncio.timeout(20):
+        await _reload(url)
+        while True:
+            try:
+                await (await asyncpg.connect(good)).close()
+            except OSError:
+                break
+            await asyncio.sleep(0.05)
+    with pytest.raises(Trouble, match="its certificate has expired"):
+        await databases.connect(good)
+
+    renewed = authority.issue("postgres", ["localhost"])
+    renewed.key.chmod(0o600)
+    nobody.give(renewed.key)
+    await _reload(url)
+
+
+async def _reload(url: str) -> None:
+    """As an administrator would who cannot trust the certificate any more: still over TLS."""
+    connection = await asyncpg.connect(f"{url}?sslmode=require")
+    await connection.execute("select pg_reload_conf()")
+    await connection.close()
 
 
 async def test_in_the_clear_by_another_name_or_with_a_strangers_certificate_nobody_comes_in(

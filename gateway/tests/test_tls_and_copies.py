@@ -68,7 +68,7 @@ async def a_copy(name: str, context: ssl.SSLContext | None = None) -> AsyncItera
         return web.Response(text=name)
 
     app = web.Application()
-    app.router.add_get("/health/ready", ready)
+    app.router.add_get("/health/serving", ready)
     app.router.add_get("/vis/fhir/metadata", answer)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -114,6 +114,27 @@ async def test_a_copy_that_is_told_to_stop_gets_no_more_requests(start: Any) -> 
         await until(both)
 
 
+async def test_one_copy_that_is_ready_is_enough_however_many_are_not(start: Any) -> None:
+    async with (
+        a_copy("one") as (one, first),
+        a_copy("two") as (two, second),
+        a_copy("three") as (three, third),
+        start(vis_url=",".join(f"http://127.0.0.1:{port}" for port in (one, two, three))) as gateway,
+    ):
+        first["ready"] = second["ready"] = False
+
+        async def only_the_third() -> bool:
+            return await answers(gateway) == {"200 three"}
+
+        await until(only_the_third)
+        third["ready"] = False  # better one that says it is not ready than nobody
+
+        async def somebody() -> bool:
+            return len(await answers(gateway)) == 3 and "503" not in await answers(gateway)
+
+        await until(somebody)
+
+
 async def test_a_copy_that_has_died_costs_nobody_a_request(start: Any) -> None:
     """Envoy has not looked yet: the connection fails, and the other copy is asked."""
     async with a_copy("two") as (two, _):
@@ -138,6 +159,45 @@ async def test_services_may_be_reached_over_tls_by_their_names_only(start: Any, 
             start(vis_url=f"https://127.0.0.1:{port}", services_ca=ca) as gateway,
         ):
             assert await answers(gateway, 3) == expected
+
+
+async def test_a_renewed_authority_of_the_services_is_trusted_without_a_restart(start: Any, tmp_path: Path) -> None:
+    former, next_one = Authority(tmp_path / "former"), Authority(tmp_path / "next", "Next CA")
+    trusted = tmp_path / "trusted/ca.pem"
+    trusted.parent.mkdir()
+    trusted.write_bytes(former.ca.read_bytes())
+    pair = next_one.issue("vis", ["127.0.0.1"])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.key)
+    async with (
+        a_copy("vis", context) as (port, _),
+        start(vis_url=f"https://127.0.0.1:{port}", services_ca=trusted) as gateway,
+    ):
+        assert await answers(gateway, 3) == {"503"}
+
+        both = trusted.with_name("new")
+        both.write_bytes(former.ca.read_bytes() + next_one.ca.read_bytes())
+        both.replace(trusted)
+
+        async def known() -> bool:
+            return await answers(gateway, 3) == {"200 vis"}
+
+        await until(known)
+
+
+async def test_a_service_whose_certificate_has_expired_is_not_spoken_to(start: Any, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("vis", ["127.0.0.1"], minutes=-1)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.key)
+    async with (
+        a_copy("vis", context) as (port, _),
+        start(vis_url=f"https://127.0.0.1:{port}", services_ca=authority.ca) as gateway,
+        gateway.client.get("/vis/fhir/metadata") as answer,
+    ):
+        assert answer.status == 503
+        # The access log has Envoy's reason: the connection failed, each time (UF, URX).
+        assert "UF" in (await gateway.logged(answer.headers["x-request-id"]))["why"]
 
 
 def test_envoy_accepts_a_whole_deployment_with_names_and_certificates(tmp_path: Path) -> None:

@@ -99,13 +99,14 @@ def a_patient(id: str, identifiers: Any) -> bytes:
     return msgspec.json.encode({"transaction": f"t-{id}", "entries": [{**entry, "resource": resource}]})
 
 
-async def test_open_pages_are_told_what_changed(example: Callable[[str], bytes]) -> None:
+def test_open_pages_are_told_what_changed(example: Callable[[str], bytes]) -> None:
     hub = Hub()
     topic = "information.record-changed.v1"
     [patient] = json.loads(example(topic))["patients"]
 
     with hub.listen(frozenset({patient})) as listener:
-        await portal.handlers(hub)[topic](None, [an_event(topic, example(topic))])  # type: ignore[arg-type]
+        told = portal.news(an_event(topic, example(topic)))
+        hub.publish(told.patients, told.what)
 
         [notice] = [listener.queue.get_nowait()]
     assert isinstance(notice, Notice)

@@ -1,18 +1,23 @@
 """The operator's words: ages, ids, contents, findings with what to do; backups that say whether they are whole."""
 
+import errno
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import zstandard
 
-from fvm import dumps, looking
+from fvm import dumps, listening, looking
 from fvm.commands import lag, parked, reconcile
 from fvm.comparing import Compared, Difference, Sums
 from fvm.looking import Finding
+from fvm.places import Places
 from fvm.settings import Settings
+from fvm.supervise import Watch
 from fvm.trouble import Trouble
 
 
@@ -56,6 +61,9 @@ def test_the_lag_of_a_silent_service_is_said_not_left_out() -> None:
     quiet = {
         "epoch": 1,
         "kafka": True,
+        "kafka_why": "",
+        "clock_seconds": 0.0,
+        "full": False,
         "outbox": [],
         "arrows": [],
         "readings": [],
@@ -176,3 +184,73 @@ def test_each_verb_says_in_a_sentence_why_it_cannot(tmp_path: Path, arguments: l
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("*saved*"))
+
+
+class FullDisk:
+    """A region whose one part has died and cannot be started again while the disk is full."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.running: list[Any] = [self._part(dead=True)]
+
+    def again(self, dead: Any) -> Any:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self._part(dead=False)
+
+    def _part(self, *, dead: bool) -> Any:
+        return SimpleNamespace(
+            part=SimpleNamespace(name="vis"), exited=lambda: 1 if dead else None, remember=lambda: None,
+            since=0.0, log="vis.log", pid=7,
+        )  # fmt: skip
+
+
+def test_a_full_disk_does_not_end_the_runner_which_starts_the_dead_part_when_there_is_room() -> None:
+    now, said, region = [0.0], [], FullDisk()
+    watch = Watch(region, said.append, lambda: now[0])  # type: ignore[arg-type]
+    for _ in range(4):
+        watch.look()
+        now[0] += 10
+    assert "could not be started again" in said[-1]
+    assert "No space left" in said[-1]
+
+    region.full = False
+    now[0] += 60
+    watch.look()
+
+    assert said[-1] == "vis was started again (pid 7)"
+
+
+def a_lag(**more: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {
+        "epoch": 1, "kafka": True, "kafka_why": "", "clock_seconds": 0.0, "full": False,
+        "outbox": [], "arrows": [], "readings": [], "waiting": [], "parked": [], "steps": [],
+    }  # fmt: skip
+    return {**empty, **more}
+
+
+def test_what_a_service_stands_on_is_said_by_the_doctor_with_a_page_for_each() -> None:
+    door = {"name": "door mllp", "waiting": 0, "oldest_seconds": None, "newest_seconds": None, "per_minute": 0.0,
+            "parked": 0, "turned_away": {"expired": 2}}  # fmt: skip
+    ill = a_lag(kafka=False, kafka_why="expired", clock_seconds=-1200.0, full=True, steps=[door])
+    found = {one.what: (one.found, one.todo) for one in listening._stopped("exchange", ill)}
+
+    assert list(listening._stopped("exchange", a_lag())) == []
+    assert found["disk of exchange"][0] == "its database says that the disk is full"
+    assert found["clock of exchange"][0] == "20 min behind its database's"
+    assert found["kafka of exchange"][0] == "Kafka's certificate has expired"
+    assert found["door mllp"][0] == "2 peers turned away in the last minute (certificate: expired)"
+    pages = {todo.rpartition("; ")[2] for _, todo in found.values() if "docs/" in todo}
+    assert len(pages) == 3
+    assert all((Path(__file__).parents[3] / page).is_file() for page in pages)
+
+
+def test_a_part_that_died_of_a_full_disk_is_told_so(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.logs.mkdir()
+    places.postgres.mkdir()
+    assert listening._dead(places, "postgres").found == "does not run"
+    words = 'PANIC:  could not write to file "pg_wal/xlogtemp.7": No space left on device\n'
+    (places.logs / "postgres.log").write_text(words)
+
+    assert listening._dead(places, "postgres").found == "does not run: its disk is full"

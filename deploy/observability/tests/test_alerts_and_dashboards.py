@@ -17,7 +17,7 @@ ROOT = HERE.parents[1]
 SERVICES = ("vis", "information_platform", "integration_platform", "application_platform")
 # What PromQL itself says: functions, operators, keywords. Everything else that is a word is a metric or a label.
 WORDS = {
-    "and", "by", "deriv", "histogram_quantile", "increase", "max", "min", "or", "rate", "sum", "time", "unless", "without",
+    "abs", "and", "by", "deriv", "histogram_quantile", "increase", "max", "min", "or", "rate", "sum", "time", "unless", "without",
 }  # fmt: skip
 FROM_PROMETHEUS = {"up": {"job"}}
 FROM_THE_GATEWAY = {

@@ -21,20 +21,15 @@ RUNTIME: Json = {"re2": {"max_program_size": {"error_level": 40_000, "warn_level
 
 
 def write(settings: GatewaySettings, target: Path) -> None:
-    """The configuration as `target`, and beside it what tells Envoy where its certificate is, where it has one."""
-    if settings.gateway_certificate is not None:
-        beside(target).write_text(_yaml(tls.secrets(settings)), "utf-8")
+    """The configuration as `target`, and beside it what tells Envoy where certificates are, where there are any."""
+    for file, content in tls.files(settings, target).items():
+        file.write_text(_yaml(content), "utf-8")
     target.write_text(render(settings, target), "utf-8")
 
 
 def render(settings: GatewaySettings, target: Path = Path("envoy.yaml")) -> str:
     """The configuration as YAML, ready for `envoy -c`; ValidationError where the routes contradict themselves."""
     return _yaml(configuration(settings, routes.load(), target))
-
-
-def beside(target: Path) -> Path:
-    """The file of certificates that belongs to a configuration."""
-    return target.absolute().with_name(f"{target.stem}-certificates.yaml")
 
 
 def _yaml(found: Json) -> str:
@@ -49,7 +44,10 @@ def configuration(settings: GatewaySettings, table: routes.Table, target: Path =
         **(admin if settings.gateway_admin_port else {}),
         "layered_runtime": {"layers": [{"name": "ours", "static_layer": RUNTIME}]},
         "overload_manager": _overload(settings),
-        "static_resources": {"listeners": [_listener(settings, table, target)], "clusters": clusters(settings)},
+        "static_resources": {
+            "listeners": [_listener(settings, table, target)],
+            "clusters": clusters(settings, target),
+        },
     }
 
 
@@ -61,7 +59,7 @@ def _listener(settings: GatewaySettings, table: routes.Table, target: Path) -> J
         # Shared ports let a second gateway start unnoticed on a taken port; one worker does not need them.
         "enable_reuse_port": settings.gateway_concurrency > 1,
         "per_connection_buffer_limit_bytes": BUFFER,
-        "filter_chains": [{"filters": [manager], **tls.downstream(settings, beside(target))}],
+        "filter_chains": [{"filters": [manager], **tls.downstream(settings, target)}],
     }
 
 

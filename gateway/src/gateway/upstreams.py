@@ -1,11 +1,13 @@
 """The services behind the gateway as Envoy's clusters: kept HTTP/1.1 connections, bounded queues, one endpoint a copy."""
 
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.routes import Upstream
 from gateway.settings import GatewaySettings
+from gateway.tls import trusting
 
 Json = dict[str, Any]
 
@@ -20,20 +22,21 @@ READY: Json = {
             "no_traffic_interval": "1s",
             "unhealthy_threshold": 2,
             "healthy_threshold": 1,
-            "http_health_check": {"path": "/health/ready"},
+            "http_health_check": {"path": "/health/serving"},
         }
     ],
-    "common_lb_config": {"ignore_new_hosts_until_first_hc": True},
+    # Envoy's own rule would ask them all again as soon as fewer than half are ready: the ones that stop among them.
+    "common_lb_config": {"ignore_new_hosts_until_first_hc": True, "healthy_panic_threshold": {"value": 1}},
     "dns_refresh_rate": "2s",
 }
 
 
-def clusters(settings: GatewaySettings) -> list[Json]:
-    """One cluster per service."""
-    return [_cluster(upstream.value, settings) for upstream in Upstream]
+def clusters(settings: GatewaySettings, target: Path) -> list[Json]:
+    """One cluster per service; `target` is where the configuration will lie."""
+    return [_cluster(upstream.value, settings, target) for upstream in Upstream]
 
 
-def _cluster(name: str, settings: GatewaySettings) -> Json:
+def _cluster(name: str, settings: GatewaySettings, target: Path) -> Json:
     urls = [urlsplit(url) for url in settings.addresses(name)]
     fixed = all(_is_address(url.hostname or "") for url in urls)
     endpoints = [{"lb_endpoints": [{"endpoint": {"address": _address(url)}} for url in urls]}]
@@ -43,7 +46,7 @@ def _cluster(name: str, settings: GatewaySettings) -> Json:
         "type": "STATIC" if fixed else "STRICT_DNS",
         # One fixed address is always used; of several, and of a name that may have several, those that are ready.
         **({} if fixed and len(urls) == 1 else READY),
-        **(_tls(settings, urls[0].hostname or "") if urls[0].scheme == "https" else {}),
+        **(_tls(target, urls[0].hostname or "") if urls[0].scheme == "https" else {}),
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": "2s",
         "per_connection_buffer_limit_bytes": BUFFER,
@@ -68,16 +71,12 @@ def _address(url: SplitResult) -> Json:
     return {"socket_address": {"address": url.hostname or "", "port_value": port}}
 
 
-def _tls(settings: GatewaySettings, host: str) -> Json:
+def _tls(target: Path, host: str) -> Json:
     """Only a certificate of the region's own authority that names this service."""
-    kind = "IP_ADDRESS" if _is_address(host) else "DNS"
-    trusted = {
-        "trusted_ca": {"filename": str(settings.services_ca)},
-        "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": host}}],
-    }
+    named = {"san_type": "IP_ADDRESS" if _is_address(host) else "DNS", "matcher": {"exact": host}}
     context = {
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        "common_tls_context": {"validation_context": trusted},
+        "common_tls_context": trusting(target, named),
         **({} if _is_address(host) else {"sni": host}),
     }
     return {"transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from access import Sight
+from access import Actor, Sight, Zones, all_seeing
 from fhircore.query import parse
 from fhirserver.keys import Keys
 from fhirserver.problems import NotSupported
@@ -15,8 +15,10 @@ from fhirserver.search.predicates import Ground
 from fhirserver.search.sql import Values
 
 KEYS = Keys(b"secret")
-EVERYTHING, SOME = Sight(everything=True), Sight(labels=frozenset({3, 1}))
-PATIENT = Sight(labels=frozenset({1}), patients=frozenset({77}))
+EVERYTHING = all_seeing()
+NURSE = Actor("staff", "nurse", unit="A-1", provider="A", purpose="care", session="s")
+SOME = Sight(NURSE, {}, Zones(frozenset({1}), frozenset({3}), frozenset({4}), frozenset({5})))
+PATIENT = Sight(Actor("patient", "77"), {}, Zones(frozenset({1})), frozenset({77}), frozenset({1, 3}))
 
 
 def made(search: str, sight: Sight = EVERYTHING, same: dict[str, list[int]] | None = None) -> Any:

@@ -86,17 +86,37 @@ async def test_a_token_without_signature_is_refused(issuer: TestIssuer) -> None:
 
     for algorithm in ("none", "None", "ES256"):
         with pytest.raises(Unauthenticated):
-            await verifier.caller(unsigned({"alg": algorithm, "kid": "test-1"}, token))
+            await verifier.caller(unsigned({"alg": algorithm, "kid": "test-1", "typ": "at+jwt"}, token))
 
 
 async def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(issuer: TestIssuer) -> None:
     _, body, _ = issuer.token().split(".")
-    head = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "kid": "test-1"}).encode()).rstrip(b"=").decode()
+    head = (
+        base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "kid": "test-1", "typ": "at+jwt"}).encode())
+        .rstrip(b"=")
+        .decode()
+    )
     seal = hmac.digest(issuer.key.as_pem(private=False), f"{head}.{body}".encode(), "sha256")
     forged = f"{head}.{body}.{base64.urlsafe_b64encode(seal).rstrip(b'=').decode()}"
 
     with pytest.raises(Unauthenticated):
         await issuer.verifier(DOOR).caller(forged)
+
+
+@pytest.mark.parametrize("typ", ["JWT", "logout+jwt", "dpop+jwt", ""], ids=str)
+async def test_another_thing_that_the_issuer_signed_is_no_access_token(issuer: TestIssuer, typ: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await issuer.verifier(DOOR).caller(issuer.token(typ=typ))
+
+
+async def test_scopes_of_one_patient_open_nothing_to_staff_until_doors_can_hold_to_them(issuer: TestIssuer) -> None:
+    verifier, scope = issuer.verifier(DOOR), "patient/*.cruds user/Patient.rs openid"
+
+    staff = await verifier.caller(issuer.token(scope=scope, patient="p1"))
+    patient = await verifier.caller(issuer.token("patient", subject="p1", patient="p1", scope=scope))
+
+    assert staff.scopes == {"user/Patient.rs", "openid"}
+    assert patient.scopes == set(scope.split())
 
 
 async def test_a_token_of_somebody_elses_key_with_our_key_id_is_refused(issuer: TestIssuer) -> None:

@@ -239,6 +239,21 @@ async def test_what_is_no_event_is_parked_and_blocks_nothing(ward: Ward) -> None
     assert (parked["code"], parked["value"]) == ("kit/unreadable-event", b"\xff")
 
 
+async def test_a_clock_that_is_set_back_lets_nobody_wait_until_it_has_caught_up(ward: Ward) -> None:
+    ward.broken["e1"] = RuntimeError("for a moment")
+    await ward.tell("e1")
+    async with ward.member():
+
+        async def waits() -> bool:
+            return await ward.count("inbox_waiting") == 1
+
+        await ward.until(waits)
+        # Two hours ahead: what the row looks like after the clock went back by two hours.
+        await ward.db.pool.execute("update inbox_waiting set next_at = next_at + interval '2 hours'")
+        del ward.broken["e1"]
+        await ward.settled(of="e1")
+
+
 async def test_messages_without_a_key_wait_alone(ward: Ward) -> None:
     ward.broken["e1"] = RuntimeError("away")
     await ward.tell("e1", "e2", key=None)

@@ -147,7 +147,7 @@ async def test_of_two_relays_one_speaks_and_the_other_takes_over(db: Database) -
 
 
 async def test_a_woken_relay_does_not_wait_for_its_poll(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kit.outbox._POLL", 60)
+    monkeypatch.setattr("kit.turns.POLL", 60)
     monkeypatch.setattr("kit.outbox._SLOWEST", 60)
     producer = Told()
     relay = a_relay(db, producer)

@@ -138,3 +138,17 @@ def test_a_service_that_does_not_answer_is_not_alive(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("FVM_PORT", "1")
 
     assert alive([]) == 1
+
+
+async def test_who_is_turned_away_is_counted_with_the_reason(tmp_path: Path) -> None:
+    authority, strangers = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs", "Others")
+    server = authority.issue("server", ["localhost"])
+    certificate = tls.Certificate(server.certificate, server.key, authority.ca, door="mllp")
+    async with listening(certificate) as (port, _):
+        await shown(port, authority.ca, authority.issue("lab"))
+        assert certificate.strangers.lately() == {}
+        for nobody in (None, strangers.issue("lab"), authority.issue("late", minutes=-1)):
+            with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+                await shown(port, authority.ca, nobody)
+
+    assert certificate.strangers.lately() == {"none shown": 1, "untrusted": 1, "expired": 1}

@@ -1,16 +1,22 @@
 """The application platform with a database of its own: in a demo region, and in production."""
 
+import base64
+import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
 
 from application_platform import main
+from application_platform.portal.record import NotShown
 from application_platform.settings import Settings
 from application_platform.tokens.actions import Office
 from application_platform.tokens.watch import KeyWatch
@@ -103,3 +109,107 @@ class SignIn:
 @pytest.fixture(scope="session")
 def sign_in() -> SignIn:
     return SignIn()
+
+
+CALLBACK = "http://localhost:9090/callback"
+VERIFIER = "a-verifier-that-is-long-enough-to-be-taken-0123456789"
+
+
+class AnApp:
+    """Asks as an app does, and answers our pages as the person in front of them would."""
+
+    callback, verifier = CALLBACK, VERIFIER
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+
+    def request(self, **changes: str | None) -> dict[str, str]:
+        asked: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": "demo-app",
+            "redirect_uri": CALLBACK,
+            "scope": "user/Observation.rs",
+            "state": "a-state-hard-to-guess",
+            "aud": f"{PUBLIC}/fhir",
+            "code_challenge": self.challenge,
+            "code_challenge_method": "S256",
+            **changes,
+        }
+        return {name: value for name, value in asked.items() if value is not None}
+
+    async def ask(self, browser: AsyncClient, **changes: str | None) -> Response:
+        return await browser.get("/auth/authorize", params=self.request(**changes))
+
+    async def answer(self, browser: AsyncClient, page: Response, to: str = "/auth/allow", **form: Any) -> Response:
+        """Sends the page's form: its hidden fields, every ticked box unless `scope` says which, and what was chosen."""
+        assert page.status_code == 200, page.text
+        hidden = {name: self.field(page, name) for name in ("csrf", "asked")}
+        ticked = re.findall(r'name="scope" value="([^"]+)" checked', page.text)
+        data = {**hidden, "decision": "allow", "scope": [unescape(one) for one in ticked], **form}
+        return await browser.post(to, data=data, headers={"Origin": PUBLIC})
+
+    def field(self, page: Response, name: str) -> str:
+        found = re.search(rf'name="{name}" value="([^"]*)"', page.text)
+        assert found, page.text
+        return unescape(found[1])
+
+    def told(self, answer: Response) -> dict[str, str]:
+        """What the app hears at its redirect_uri."""
+        assert answer.status_code == 303, answer.text
+        assert answer.headers["location"].startswith(CALLBACK + "?"), answer.headers["location"]
+        return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+
+    def exchange(self, code: str, /, **changes: str) -> dict[str, str]:
+        fixed = {"grant_type": "authorization_code", "client_id": "demo-app", "redirect_uri": CALLBACK}
+        return {**fixed, "code": code, "code_verifier": VERIFIER, **changes}
+
+    async def redeem(self, browser: AsyncClient, answer: Response, **changes: str) -> dict[str, Any]:
+        """The token answer for what the app was told."""
+        got = await browser.post("/auth/token", data=self.exchange(self.told(answer)["code"], **changes))
+        assert got.status_code == 200, got.text
+        body: dict[str, Any] = got.json()
+        return body
+
+
+@pytest.fixture(scope="session")
+def an_app() -> AnApp:
+    return AnApp()
+
+
+class RecordInMemory:
+    """The region's record as the choice of patient and visit uses it; whoever is in `hidden` may not be shown."""
+
+    def __init__(self) -> None:
+        self.patients: dict[str, dict[str, Any]] = {}
+        self.visits: list[dict[str, Any]] = []
+        self.hidden: set[str] = set()
+
+    async def patient(self, token: str, id: str) -> dict[str, Any]:
+        if id not in self.patients or id in self.hidden:
+            raise NotShown
+        return self.patients[id]
+
+    async def search(self, token: str, type: str, pairs: Any) -> dict[str, Any]:
+        asked = dict(pairs)
+        if type == "Patient":
+            shown = [one for id, one in self.patients.items() if id not in self.hidden]
+            found = [one for one in shown if asked.get("name", "").lower() in one["name"][0]["family"].lower()]
+        else:
+            of_patient = [one for one in self.visits if one["subject"]["reference"] == f"Patient/{asked['patient']}"]
+            found = [one for one in of_patient if asked.get("_id", one["id"]) == one["id"]]
+        return {"resourceType": "Bundle", "entry": [{"resource": one} for one in found]}
+
+    async def stop(self) -> None:
+        return None
+
+
+@pytest.fixture
+def record(demo: Platform) -> Iterator[RecordInMemory]:
+    """Puts a record with two patients behind the pages."""
+    found, before = RecordInMemory(), demo.app.state.portal
+    for id, family in (("p1", "Andersson"), ("p2", "Berg")):
+        name = [{"family": family, "given": ["Test"]}]
+        found.patients[id] = {"resourceType": "Patient", "id": id, "name": name, "gender": "female"}
+        visit = {"resourceType": "Encounter", "id": f"e-{id}", "status": "in-progress"}
+        found.visits.append({**visit, "subject": {"reference": f"Patient/{id}"}, "period": {"start": "2026-11-01"}})
+    demo.app.state.portal = replace(before, record=found)
+    yield found
+    demo.app.state.portal = before

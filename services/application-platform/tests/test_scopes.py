@@ -28,6 +28,14 @@ EVERY = frozenset({"patient", "user", "system"})
         ("openid user/*.rs", "openid user/*.rs", "openid user/*.rs"),
         ("openid", "user/*.rs", ""),
         ("", "openid user/*.rs", "openid user/*.rs"),
+        ("user/Observation.read", "user/*.cruds", "user/Observation.read"),
+        ("user/*.*", "user/*.cruds", "user/*.*"),
+        ("user/*.*", "user/*.rs", "user/*.read"),
+        ("user/*.*", "user/*.r", "user/*.r"),
+        ("user/*.write", "user/*.rs", ""),
+        ("user/*.write", "user/*.*", "user/*.write"),
+        ("user/Observation.rs", "user/*.read", "user/Observation.rs"),
+        ("user/Observation.read", "user/Observation.rs?code=1", "user/Observation.rs?code=1"),
     ],
 )
 def test_a_scope_is_what_both_allow(asked: str, allowed: str, given_: str) -> None:
@@ -37,7 +45,9 @@ def test_a_scope_is_what_both_allow(asked: str, allowed: str, given_: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        "user/Observation.read",
+        "user/Observation.reads",
+        "user/Observation.read?code=1",
+        "user/Observation.*s",
         "user/Observation.sr",
         "user/Observation.",
         "user/Observation",
@@ -50,7 +60,7 @@ def test_a_scope_is_what_both_allow(asked: str, allowed: str, given_: str) -> No
         "",
     ],
 )
-def test_what_is_no_v2_scope_is_not_read_as_one(text: str) -> None:
+def test_what_is_no_scope_is_not_read_as_one(text: str) -> None:
     assert model.data_scope(text) is None
 
 

@@ -234,3 +234,18 @@ async def test_senders_are_registered_with_a_door_of_their_own(production: Any) 
         assert (await operator.post("/exchange/senders/nobody/disable")).status_code == 404
     async with production.client(scope="system/*.cu") as system:
         assert (await system.post("/exchange/senders", json={**body, "port": 2576})).status_code == 403
+
+
+@pytest.mark.parametrize("id", ["x", "-1", "1.5", "²", "9" * 30, "%20"])
+async def test_what_is_no_receipt_id_is_no_receipt_and_told_in_our_words(exchange: Any, id: str) -> None:
+    async with exchange.client() as client:
+        for path in (f"/exchange/receipts/{id}", f"/exchange/messages/{id}"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["type"]) == (404, "/problems/exchange/no-such-message")
+            assert "parse" not in answer.text
+
+
+async def test_a_batch_without_events_is_refused_with_the_reason(exchange: Any) -> None:
+    answer = await post(exchange, b"[]", BATCH)
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/exchange/unreadable-event")
+    assert answer.json()["detail"] == "The batch has no events"

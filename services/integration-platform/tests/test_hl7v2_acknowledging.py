@@ -86,3 +86,40 @@ def test_own_delimiters_come_back() -> None:
     [reply] = replies(header.read(b"MSH#*!?%#A#B#C#D#20260101##ADT*A08#1#P#2.5\rPID#1"), FAILED, "A1", NOON)
     assert reply.startswith(b"MSH#*!?%#C#D#A#B#")
     assert b"ERR##PID#100*Segment sequence error*HL70357#E" in reply
+
+
+WARNED = Verdict("AA", 102, "that number is nobody's", "PID-3")
+
+
+@pytest.mark.parametrize(
+    ("accept", "application", "verdict", "codes"),
+    [
+        ("AL", "AL", REFUSED, ["CR"]),
+        ("AL", "AL", FAILED, ["CE"]),
+        ("ER", "ER", FAILED, ["CE"]),
+        ("NE", "AL", FAILED, ["AE"]),
+        ("SU", "AL", REFUSED, ["AR"]),
+        ("", "ER", FAILED, ["AE"]),
+        ("AL", "AL", WARNED, ["CA", "AA"]),
+    ],
+)
+def test_what_is_not_taken_over_is_refused_once_since_it_never_reaches_the_application(
+    accept: str, application: str, verdict: Verdict, codes: list[str]
+) -> None:
+    found = answered(an_oru(msh_15=accept, msh_16=application), verdict)
+    assert [reply.first("MSA").text(1) for reply in found] == codes  # type: ignore[union-attr]
+
+
+def test_a_warning_is_an_acceptance_with_an_err_segment_of_severity_w() -> None:
+    [reply] = answered(an_oru(), WARNED)
+    err = reply.first("ERR")
+    assert reply.first("MSA").text(1) == "AA"  # type: ignore[union-attr]
+    assert err is not None
+    assert (err.text(2), err.text(2, 3), err.text(3), err.text(4)) == ("PID", "3", "102", "W")
+    assert err.text(8) == "that number is nobody's"
+
+
+def test_before_version_2_5_a_warning_is_a_text_in_msa_3_and_no_err_that_would_say_refused() -> None:
+    [reply] = answered(an_oru(msh_12="2.3"), WARNED)
+    assert reply.first("MSA").text(3) == "PID-3 that number is nobody's"  # type: ignore[union-attr]
+    assert reply.first("ERR") is None

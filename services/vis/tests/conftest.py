@@ -13,6 +13,7 @@ from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from fhirserver.subscribing.delivering import Notifier
 from fhirserver.subscribing.tapping import Tap
+from fhirserver.testing import known_to
 from kit.caller import Commission
 from kit.db import Database
 from kit.outbox import Relay
@@ -40,6 +41,7 @@ async def engine(postgres_url: str) -> AsyncIterator[Engine]:
         await db.start()
         engine = Engine(db, record.mount(settings), lambda: None)
         await engine.start()
+        await known_to(db.pool, (NORRBY.unit, SJOVIK.unit))
         yield engine
         await engine.stop()
         await db.stop()

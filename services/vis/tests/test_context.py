@@ -158,7 +158,7 @@ async def test_a_method_that_is_not_served_is_refused(bench: httpx2.AsyncClient,
 async def test_records_of_one_person_are_one_patient_in_context(
     ward: Any, doctor: httpx2.AsyncClient, an_observation_of: Any
 ) -> None:
-    current, retired, other = await ward.patient(), await ward.patient(), await ward.patient()
+    current, retired, other = [await ward.patient(birthDate="1970-01-01") for _ in range(3)]
     id = await ward.observation(retired, by=doctor)
     put = {**an_observation_of(retired), "id": id}
     assert (await doctor.put(f"/Observation/{id}", json=put, headers={"fvm-patient": current})).status_code == 422

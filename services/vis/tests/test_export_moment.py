@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from access import Sight
+from access import all_seeing
 from fhirserver.engine import Engine
 from fhirserver.operations import settling
 from fhirserver.operations.working import Jobs
@@ -28,7 +28,7 @@ async def half_written(engine: Engine, con: Any, id: str) -> None:
     """A version whose transaction is still open."""
     data = {"resourceType": "Patient", "id": id}
     wish = Put("Patient", id, json.dumps(data).encode(), data, engine.labels.register)
-    await engine.writer.apply(con, [wish], Sight(everything=True))
+    await engine.writer.apply(con, [wish], all_seeing())
 
 
 async def test_a_write_that_had_begun_is_waited_for(

@@ -1,20 +1,26 @@
 """Who may see and write what: another provider's facts are absent everywhere, patients see their own, scopes hold."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import pytest
 
+from access import Choice, Relation
+from fhirserver.testing import facts_of
 from kit.caller import Commission
 
 SJOVIK = Commission("c-2", "SE0000000002-S1", "Sjövik", "SE0000000002-S", "Hälsoakuten", "Läkare")
 NORRBY = Commission("c-1", "SE0000000001-N1", "Norrby", "SE0000000001-N", "Region Norr", "Läkare")
 
 
+BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
 @pytest.fixture
 async def fact(ward: Any, doctor: httpx2.AsyncClient) -> tuple[str, str, str]:
     """A patient, an observation and an encounter of Norrby's (its reference between them)."""
-    patient = await ward.patient(name=[{"family": "Zlag"}])
+    patient = await ward.patient(name=[{"family": "Zlag"}], birthDate="1960-05-01")
     encounter = await ward.add(
         {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"},
          "subject": {"reference": f"Patient/{patient}"}},
@@ -110,6 +116,12 @@ async def test_an_update_does_not_change_the_owner(
         ward.client("staff", commission=unit, subject="n2") as colleague,
         ward.client("staff", commission=SJOVIK) as other,
     ):
+        await facts_of(ward.engine, patient, relations=(Relation(unit.unit, BEGUN, BEGUN.replace(year=2100)),))
+        refused = await colleague.put(f"/Observation/{observation}", json=body, headers={"fvm-patient": patient})
+        assert (refused.status_code, "active choice" in refused.text) == (403, True)
+        choice = Choice("session-1", BEGUN.replace(year=2100))
+        relation = Relation(unit.unit, BEGUN, BEGUN.replace(year=2100))
+        await facts_of(ward.engine, patient, relations=(relation,), choices=(choice,))
         assert (
             await colleague.put(f"/Observation/{observation}", json=body, headers={"fvm-patient": patient})
         ).status_code == 200

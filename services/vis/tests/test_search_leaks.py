@@ -107,7 +107,7 @@ async def test_the_hidden_items_are_there_for_who_may_see_them(
 
 
 async def test_a_hidden_value_set_is_as_unknown_as_none(ward: Any, doctor_elsewhere: httpx2.AsyncClient) -> None:
-    from access import Label, Sight
+    from access import Label, all_seeing
     from fhirserver.bodies import plain
     from fhirserver.wishes import Put
 
@@ -118,7 +118,7 @@ async def test_a_hidden_value_set_is_as_unknown_as_none(ward: Any, doctor_elsewh
     resource = {"resourceType": "ValueSet", "id": "zhidden", "url": "urn:vs:zhidden", "status": "active"}
     async with engine.db.pool.acquire() as connection, connection.transaction():
         await engine.writer.apply(
-            connection, [Put("ValueSet", "zhidden", plain(resource), resource, label)], Sight(everything=True)
+            connection, [Put("ValueSet", "zhidden", plain(resource), resource, label)], all_seeing()
         )
     after = await doctor_elsewhere.get(url)
     assert (after.status_code, after.content) == (before.status_code, before.content)

@@ -145,14 +145,14 @@ async def terminology(ward: Any) -> None:
 
 
 async def put(ward: Any, resource: dict[str, Any]) -> None:
-    from access import Sight
+    from access import all_seeing
     from fhirserver.bodies import plain
     from fhirserver.wishes import Put
 
     engine = ward.engine
     wish = Put(resource["resourceType"], resource["id"], plain(resource), resource, engine.labels.register)
     async with engine.db.pool.acquire() as connection, connection.transaction():
-        await engine.writer.apply(connection, [wish], Sight(everything=True))
+        await engine.writer.apply(connection, [wish], all_seeing())
 
 
 async def test_value_sets_and_hierarchies_are_looked_up(

@@ -36,7 +36,24 @@ def last(folder: Path, head: Mapping[str, Any]) -> tuple[str, dict[str, dict[str
 
 
 def comparable(kept: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
-    """Same processor, same number of cores, same length of measurement."""
+    """Same processor, same number of cores, same length of measurement, grown to the same size."""
+    return _alike(kept, head) and kept.get("grown") == head.get("grown")
+
+
+def by_size(folder: Path, head: Mapping[str, Any]) -> dict[int, dict[str, dict[str, Any]]]:
+    """The newest figure of each row at each size that a store was grown to, on such a machine: size → key → row."""
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for file in sorted(folder.glob("*.json"), reverse=True):
+        kept = _read(file)
+        if kept is not None and kept.get("grown") and _alike(kept, head):
+            at = found.setdefault(int(kept["grown"]), {})
+            for row in kept["rows"]:
+                if row.get("value") is not None:
+                    at.setdefault(row["key"], row)
+    return dict(sorted(found.items()))
+
+
+def _alike(kept: Mapping[str, Any], head: Mapping[str, Any]) -> bool:
     machine, mine = kept.get("machine", {}), head["machine"]
     same = all(machine.get(name) == mine[name] for name in ("cpu", "cores"))
     return same and kept.get("quick") == head["quick"]

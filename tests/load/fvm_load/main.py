@@ -17,7 +17,7 @@ from fvm_load.bench import Bench
 from fvm_load.client import NoAnswer
 from fvm_load.ledger import Ledger
 from fvm_load.options import parse
-from fvm_load.paths import creating, disk, idle, importing, messages, reading, searching, visible, whole_way
+from fvm_load.paths import creating, disk, growing, idle, importing, messages, reading, searching, visible, whole_way
 from fvm_load.processes import Watch
 from fvm_load.rows import Row, left_out
 from fvm_load.stock import CannotPrepare, Stock
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     try:
         found = target.find(options)
-        return uvloop.run(_run(options, found))
+        grown = growing.run(found, options.grow, show.telling()) if options.grow else []
+        return uvloop.run(_run(options, found, grown))
     except Trouble as trouble:
         show.trouble(trouble.sentence)
         return trouble.code
@@ -50,13 +51,13 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
-async def _run(options: argparse.Namespace, found: target.Target) -> int:
+async def _run(options: argparse.Namespace, found: target.Target, grown: list[Row]) -> int:
     held = tokens.collect(found.application, found.token)
     if not held.bench:
         raise Trouble(f"There is no token to measure with ({held.why}); give one with --token.")
     ledger = Ledger(found.databases)
     tell = show.telling()
-    bench = Bench(found, options, held, ledger, Watch(found.processes), tell)
+    bench = Bench(found, options, held, ledger, Watch(found.processes), tell, rows=grown)
     began = time.monotonic()
     try:
         head = _head(options, found, machine.describe(await ledger.version()))
@@ -95,6 +96,7 @@ def _head(options: argparse.Namespace, found: target.Target, where: dict[str, An
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": options.quick,
+        "grown": options.grow,
         "target": found.name,
         "only": list(options.only),
         "options": {"seconds": options.seconds, "messages": options.messages, "rate": options.rate},
@@ -106,7 +108,10 @@ def _finish(options: argparse.Namespace, head: dict[str, Any], rows: Sequence[Ro
     """Prints the table and keeps the run."""
     newest, before = keeping.last(options.results, head)
     print()
-    for lines in (tables.table(rows, before), tables.costs(rows), tables.notes(rows)):
+    side_by_side = keeping.by_size(options.results, head) if options.grow else {}
+    if options.grow:
+        side_by_side |= {options.grow: {row.key: row.kept() for row in rows if row.value is not None}}
+    for lines in (tables.table(rows, before), tables.costs(rows), tables.notes(rows), tables.sizes(side_by_side)):
         for line in lines:
             print(line)
         if lines:

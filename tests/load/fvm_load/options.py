@@ -25,6 +25,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     own.add_argument("--messages", type=int, default=10_000, metavar="N", help="HL7 messages at most (default 10000)")
     own.add_argument("--rate", type=float, default=20.0, metavar="N", help="messages/s while waiting to see an answer")
     own.add_argument("--hold", action="store_true", help="also import with the rest of the region stopped meanwhile")
+    own.add_argument("--grow", type=int, metavar="N", help="first fill VIS up to N resources, by COPY (README.md)")
     own.add_argument("--no-save", action="store_true", help="do not keep the result")
     own.add_argument("--results", type=Path, default=FOLDER, metavar="FOLDER", help="where results are kept")
     at = own.add_argument_group("another region, or another server", "all on this machine")

@@ -73,6 +73,25 @@ def _line(line: Sequence[str], widths: Sequence[int]) -> str:
     ).rstrip()
 
 
+def sizes(found: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """The same figures at each size that a store was grown to, side by side; nothing where there is but one size."""
+    if len(found) < 2:
+        return []
+    paths = {key: f"{row['path']} {row['law']}".strip() for rows in found.values() for key, row in rows.items()}
+    head = ("at this many resources", *(f"{size:,}" for size in found), "unit")
+    lines = [
+        (path, *(number(rows[key]["value"]) if key in rows else "–" for rows in found.values()),
+         next(rows[key]["unit"] for rows in found.values() if key in rows))
+        for key, path in paths.items()
+    ]  # fmt: skip
+    widths = [max(len(line[place]) for line in (head, *lines)) for place in range(len(head))]
+    last = len(head) - 1
+    return [
+        "  ".join(text.ljust(width) if place in (0, last) else text.rjust(width) for place, (text, width) in pairs)
+        for pairs in (list(enumerate(zip(line, widths, strict=True))) for line in (head, *lines))
+    ]
+
+
 def costs(rows: Sequence[Row]) -> list[str]:
     """CPU µs per item and process: the solid number on a machine that others use too."""
     told = [row for row in rows if row.cpu]

@@ -32,6 +32,8 @@ class Target:
     databases: Mapping[str, str] = field(default_factory=dict)
     processes: Mapping[str, Pids] = field(default_factory=dict)
     token: str = ""
+    public: str = ""  # VIS's FHIR base as everybody knows it; only of a region of this machine's data folder
+    data: Path | None = None
 
     @property
     def gateway_vis(self) -> str:
@@ -69,6 +71,8 @@ def _local(options: argparse.Namespace) -> Target:
         databases={name: admin.url_for(role, memory.password(role)) for name, role in names.items()},
         processes={name: _group(name, pid) for name, pid in running.items()},
         token=options.token or "",
+        public=f"{settings.public_url}/vis/fhir",
+        data=settings.data,
     )
 
 

@@ -1,6 +1,7 @@
 """One database and one role per service, made from the administrator's URL."""
 
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
@@ -12,6 +13,7 @@ from fvm.trouble import Trouble
 
 CONNECTIONS = 40  # per role: two pools, the relay and the inbox of one service with room for a second process
 OLDEST = 15
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 NOT_A_URL = "FVM_POSTGRES_URL cannot be understood; it looks like postgresql://user:password@host:5432/postgres"
 
 
@@ -68,6 +70,9 @@ async def connect(url: str) -> asyncpg.Connection:
     at = place(url)
     try:
         return await asyncpg.connect(url, timeout=10)
+    except ssl.SSLCertVerificationError as strange:  # which is a ValueError and an OSError, too
+        why = "its certificate has expired" if strange.verify_code == _EXPIRED else strange.verify_message
+        raise Trouble(f"PostgreSQL at {at} shows a certificate that is not trusted: {why} (sslrootcert).") from strange
     except (ValueError, asyncpg.InterfaceError) as wrong:
         raise Trouble(NOT_A_URL, 2) from wrong
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as wrong:

@@ -51,11 +51,22 @@ def machine(settings: Settings) -> Iterator[Finding]:
     yield from _room(settings)
 
 
+def disks(settings: Settings) -> Iterator[Finding]:
+    """Each disk that the region writes to, once: the data folder, and where PostgreSQL's and Kafka's files really lie."""
+    places = Places(settings.data)
+    seen = set()
+    for place in (settings.data, places.postgres.resolve(), places.kafka.resolve()):
+        there = next(above for above in (place, *place.parents) if above.exists())
+        if there.stat().st_dev in seen:
+            continue
+        seen.add(there.stat().st_dev)
+        free = shutil.disk_usage(there).free // 1_000_000
+        todo = "" if free >= ROOM else f"make room ({ROOM:,} MB at least); parts that stopped start again by themselves"
+        yield Finding("disk", f"{free:,} MB free at {there}", todo)
+
+
 def _room(settings: Settings) -> Iterator[Finding]:
-    there = next(above for above in (settings.data, *settings.data.parents) if above.exists())
-    free = shutil.disk_usage(there).free // 1_000_000
-    todo = "" if free >= ROOM else f"make room ({ROOM:,} MB at least), or choose another data folder (FVM_DATA)"
-    yield Finding("disk", f"{free:,} MB free at {there}", todo)
+    yield from disks(settings)
     told = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     megabytes = int(told["MemAvailable"].split()[0]) // 1000
     todo = "" if megabytes >= MEMORY else "stop something else: the kernel may kill parts of the region"

@@ -52,12 +52,20 @@ class Running:
             except OSError as refused:
                 raise Trouble(f"{part.name} could not be started ({part.command[0]}: {refused.strerror}).") from refused
         self.since = time.monotonic()
-        with contextlib.suppress(ProcessLookupError):  # it died at once; `exited` tells, and its log tells why
-            pids.write(run, pids.know(part.name, self._process.pid, part.stop))
+        self._remembered = False
+        self.remember()
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def remember(self) -> None:
+        """Writes its pid file; on a full disk it runs without one, and whoever watches tries again."""
+        if self._remembered:
+            return
+        with contextlib.suppress(ProcessLookupError, OSError):  # died at once: `exited` tells, and its log tells why
+            pids.write(self._run, pids.know(self.part.name, self._process.pid, self.part.stop))
+            self._remembered = True
 
     def exited(self) -> int | None:
         """The exit status once it has ended (negative: the signal), else None."""

@@ -1,5 +1,6 @@
 """The demo people and their tokens, asked of the application platform on this machine."""
 
+import difflib
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,9 @@ from fvm import memory as remembered
 from fvm.places import Places
 from fvm.settings import Settings
 from fvm.trouble import Trouble
+
+_UNKNOWN = "application/person-not-found"
+_NEAR = 5  # people who are shown with all that one may want to know
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,25 @@ def token(settings: Settings, who: str, hours: float, commission: str | None) ->
     status, body = health.post(f"{_door(settings)}/internal/demo-token", wanted)
     if status == 0:
         raise Trouble("The application platform does not answer; start the region with `make run` or `make up`.")
+    if isinstance(body, dict) and str(body.get("type", "")).endswith(_UNKNOWN):
+        raise Trouble(_nobody(who, everybody(settings)))
     if status != 200 or not isinstance(body, dict):
         raise Trouble(f"No token for {who}: {health.complaint(body) or f'status {status}'}")
     return str(body["access_token"])
+
+
+def _nobody(who: str, everyone: list[Someone]) -> str:
+    """Who there is instead, those whose names are closest first."""
+    order = sorted(
+        everyone, key=lambda one: -max(_likeness(who, one.who), *(_likeness(who, word) for word in one.name.split()))
+    )
+    near = "".join(f"\n  {one.who:<12}  {one.name} – {one.what}" for one in order[:_NEAR])
+    others = ", ".join(one.who for one in order[_NEAR:])
+    return f"There is no demo person or system called {who}. Closest:{near}\nand: {others}"
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.casefold(), other.casefold()).ratio()
 
 
 def _door(settings: Settings) -> str:

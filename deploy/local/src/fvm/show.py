@@ -1,5 +1,6 @@
 """What a person reads: progress, and where everything is."""
 
+import errno
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +11,14 @@ BOLD, DIM, RED, PLAIN = "\033[1m", "\033[2m", "\033[31m", "\033[0m"
 
 
 def telling() -> Callable[[str], None]:
-    """A line per step, with the time of day; written at once, also into a file."""
+    """A line per step, with the time of day; written at once, also into a file. A full disk stops nobody."""
 
     def tell(line: str) -> None:
-        print(f"{_dim(time.strftime('%H:%M:%S'))}  {line}", flush=True)
+        try:
+            print(f"{_dim(time.strftime('%H:%M:%S'))}  {line}", flush=True)
+        except OSError as failed:
+            if failed.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
 
     return tell
 
@@ -36,6 +41,11 @@ def crowd(people: Sequence[Someone]) -> None:
     print(f"\n{_bold('Demo people')} (sign in at the portal, or: .venv/bin/fvm token WHO; all: fvm token --list)\n")
     shown = {one.what.partition(", ")[2] or one.who: one for one in reversed(people) if one.what}  # the first of a unit
     table([(one.who, f"{one.name} – {one.what}") for one in people if one in shown.values()])
+
+
+def portal(urls: Mapping[str, str]) -> None:
+    """Where to go now: the last line, so that nobody has to look for it above the people."""
+    print(f"\n{_bold('Open the portal:')} {urls['portal']}\n", flush=True)
 
 
 def table(rows: Sequence[tuple[str, str]], indent: str = "  ") -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fvm.part import Running
 from fvm.region import Region, Tell
+from fvm.trouble import Trouble
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
 WELL_AFTER = 60.0  # a part that has lived this long since its last start begins again with the first pause
@@ -32,14 +33,24 @@ class Watch:
         for place, running in enumerate(self.region.running):
             status = running.exited()
             if status is None:
+                running.remember()
                 continue
             name = running.part.name
             if name not in self.ill or not self.ill[name].due:
                 self._fell(running, status)
             elif self.clock() >= self.ill[name].due:
-                self.ill[name].due = 0.0
-                self.region.running[place] = self.region.again(running)
-                self.tell(f"{name} was started again (pid {self.region.running[place].pid})")
+                self._again(place, running)
+
+    def _again(self, place: int, running: Running) -> None:
+        illness = self.ill[running.part.name]
+        try:
+            self.region.running[place] = self.region.again(running)
+        except (OSError, Trouble) as failed:  # a full disk, no memory: the others go on, and it is tried again
+            illness.due = self.clock() + illness.pause
+            self.tell(f"{running.part.name} could not be started again ({failed}); next try in {illness.pause:g} s")
+            return
+        illness.due = 0.0
+        self.tell(f"{running.part.name} was started again (pid {self.region.running[place].pid})")
 
     def _fell(self, running: Running, status: int) -> None:
         illness = self.ill.setdefault(running.part.name, Illness())

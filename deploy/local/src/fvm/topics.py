@@ -29,7 +29,9 @@ class Topic:
 
     def settings(self) -> dict[str, str]:
         """The broker's settings of this topic."""
-        largest = {"max.message.bytes": str(LARGEST_MESSAGE)}
+        # The broker's own clock decides how old a message is: a sender whose clock is wrong can neither be refused for it
+        # nor have its messages removed before anybody has read them.
+        largest = {"max.message.bytes": str(LARGEST_MESSAGE), "message.timestamp.type": "LogAppendTime"}
         if self.cleanup == "delete":
             return {"cleanup.policy": "delete", "retention.ms": str(self.keep * DAY), **largest}
         # A heartbeat each second makes many dead messages: roll and compact often. Tombstones stay for `keep` days.

@@ -1,65 +1,154 @@
-"""The decision, first cut: own provider's facts for staff with a valid commission, own facts for patients (sweden.md §11.1).
+"""The decision: may this actor see this fact of this patient, and if not, what would open it (sweden.md §11.1).
 
-Steps 2 to 6 of the normative sketch (relations, choice, blocks, consent) come with the law; until then what they would open
-stays closed: another provider's facts are DENY.
+Pure: everything it depends on is an argument. `Sight` and the SQL predicate of the engine say the same of many rows at once;
+tests compare them on random worlds.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from datetime import date, datetime
 from enum import Enum
+from typing import Literal
 
+from access.actor import FOLLOWING_UP, Actor
+from access.facts import NO_RULES, NOTHING, Block, Facts, Rules
 from access.labels import Label, is_register
-from kit.caller import Caller
 
-POLICY = "spine-1"  # stands in every log row, so that one can tell by which rules it was decided
-ALL_SEEING = "fvm/everything"  # in a demo region only, and only for `bench` (D19)
+POLICY = "pdl-2"  # stands in every log row, so that one can tell by which rules it was decided
+
+
+# The token is this patient's · the unit, or the employee, has a relation now · neither · the fact is about no patient.
+Bond = Literal["own", "related", "none", "nobody"]
 
 
 class Decision(Enum):
+    """What becomes of one fact. All but PERMIT and DENY may be told to the reader, with the step that opens it (D10)."""
+
     PERMIT = "permit"
+    NEED_RELATION = "need-relation"
+    NEED_ACTIVE_CHOICE = "need-active-choice"
+    NEED_CONSENT = "need-consent"
+    BLOCKED = "blocked"
     DENY = "deny"  # not even that it exists
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What of a store one caller may see, in the store's own numbers, as a SQL predicate needs it.
-
-    A row is seen when `everything`, or when its label is in `labels`, or when it is about one of `patients`.
-    """
-
-    everything: bool = False
-    labels: frozenset[int] = frozenset()
-    patients: frozenset[int] = frozenset()
-
-    def sees(self, label: int, patient: int) -> bool:
-        """The same rule for one row in hand. A register row about a patient is seen by a patient only when it is their own."""
-        if self.everything or (patient != 0 and patient in self.patients):
-            return True
-        return label in self.labels and (patient == 0 or not self.patients)
-
-
-def decide(caller: Caller, label: Label, *, own: bool) -> Decision:
-    """May this caller see a fact with this label? `own` says that the fact is about the caller."""
-    if caller.kind == "system":
-        return _system(caller, label)
-    if caller.kind == "patient":
-        return Decision.PERMIT if own or is_register(label) else Decision.DENY
-    if caller.commission is None or caller.commission.purpose != "care":
-        return Decision.DENY
-    permitted = is_register(label) or (bool(label.provider) and label.provider == caller.commission.provider)
-    return Decision.PERMIT if permitted else Decision.DENY
-
-
-def _system(caller: Caller, label: Label) -> Decision:
-    if caller.has(ALL_SEEING) or is_register(label):
+def decide(
+    actor: Actor,
+    label: Label,
+    facts: Facts = NOTHING,
+    *,
+    now: datetime,
+    bond: Bond = "none",
+    when: tuple[int, int] | None = None,
+    rules: Rules = NO_RULES,
+) -> Decision:
+    """`bond` is what ties the actor to the patient whom the fact is about; `when` the time it is about, µs, half-open: None
+    when that is not known, and then every block touches it."""
+    if actor.everything or (is_register(label) and actor.kind != "patient"):
         return Decision.PERMIT
-    own = caller.commission is not None and label.provider == caller.commission.provider != ""
-    return Decision.PERMIT if own else Decision.DENY
+    if actor.kind == "patient":
+        if bond == "own":
+            return _patient(actor, label, facts, now, rules)
+        return Decision.PERMIT if bond == "nobody" and is_register(label) else Decision.DENY
+    if not label.provider or not actor.provider:
+        return Decision.DENY  # an owner that is not known is shown to nobody (step 7)
+    if actor.kind == "system" or actor.purpose in FOLLOWING_UP:
+        follows = actor.kind == "system" or actor.population
+        return Decision.PERMIT if follows and label.provider == actor.provider else Decision.DENY
+    if not actor.cares:
+        return Decision.DENY
+    if bond == "nobody":  # a subscription, a group: no patient's, so its provider's
+        return Decision.PERMIT if label.provider == actor.provider else Decision.DENY
+    return _care(actor, label, facts, now, bond == "related", when, rules)
 
 
-def sight(caller: Caller, labels: Mapping[int, Label], own: Iterable[int] = ()) -> Sight:
-    """The decision for every label of a store at once. `own` are the store's keys of the patient who is asking."""
-    if caller.kind == "system" and caller.has(ALL_SEEING):
-        return Sight(everything=True)
-    seen = frozenset(number for number, label in labels.items() if decide(caller, label, own=False) is Decision.PERMIT)
-    return Sight(labels=seen, patients=frozenset(own) if caller.kind == "patient" else frozenset())
+def _care(
+    actor: Actor, label: Label, facts: Facts, now: datetime, related: bool, when: tuple[int, int] | None, rules: Rules
+) -> Decision:
+    """Steps 2 to 5, the zone first: of what may not exist for the reader nothing is said."""
+    theirs = label.provider != actor.provider
+    if theirs and not shares(label, rules):
+        return Decision.DENY
+    mine = not theirs and label.unit == actor.unit
+    if not related:
+        return Decision.PERMIT if mine and actor.population else Decision.NEED_RELATION
+    if mine:
+        return Decision.PERMIT
+    if any(closes(block, label, actor, when) and not lifted(block, actor, now) for block in facts.blocks):
+        return Decision.BLOCKED
+    if theirs:
+        return Decision.PERMIT if consented(actor, facts, now) else Decision.NEED_CONSENT
+    return Decision.PERMIT if chosen(actor, facts, now) else Decision.NEED_ACTIVE_CHOICE
+
+
+def shares(label: Label, rules: Rules) -> bool:
+    """Whether the owner takes part in sammanhållen vård- och omsorgsdokumentation."""
+    return label.provider in rules.sharing and label.unit not in rules.not_sharing
+
+
+def closes(block: Block, label: Label, actor: Actor, when: tuple[int, int] | None) -> bool:
+    """Whether a block touches this fact for somebody outside the unit (BLK-01, -02, -08, -09): an inner block hides from
+    everyone outside the unit, an outer one from other providers."""
+    if block.provider != label.provider or label.info in block.excluded:
+        return False
+    if block.kind == "inner":
+        if block.unit != label.unit:
+            return False
+    elif label.provider == actor.provider:
+        return False
+    if when is None:
+        return True
+    return (block.end is None or when[0] < block.end) and (block.start is None or when[1] > block.start)
+
+
+def lifted(block: Block, actor: Actor, now: datetime) -> bool:
+    return any(
+        one.unit == actor.unit and one.employee in (None, actor.subject) and now < one.until for one in block.revokes
+    )
+
+
+def consented(actor: Actor, facts: Facts, now: datetime) -> bool:
+    """A consent, or an emergency assertion, binds to the reading unit (CON-04)."""
+    return any(
+        one.provider == actor.provider
+        and one.unit == actor.unit
+        and one.employee in (None, actor.subject)
+        and one.since <= now
+        and (one.until is None or now < one.until)
+        for one in facts.consents
+    )
+
+
+def chosen(actor: Actor, facts: Facts, now: datetime) -> bool:
+    return bool(actor.session) and any(one.session == actor.session and now < one.until for one in facts.choices)
+
+
+def age(born: date, on: date) -> int:
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def _patient(actor: Actor, label: Label, facts: Facts, now: datetime, rules: Rules) -> Decision:
+    """Own record from 16; guardians until 13; between them what a unit opened after assessment (PAT-03 to PAT-08)."""
+    if is_register(label):
+        return Decision.PERMIT
+    if not label.provider or label.unit in rules.hidden_units or label.info in rules.hidden_types:
+        return Decision.DENY
+    self_acting = actor.subject == actor.patient
+    role = "self" if self_acting else _role(actor, facts, now)
+    if role is None or facts.born is None:
+        return Decision.DENY
+    years = age(facts.born, now.date())
+    if role == "mandate" or (role == "self" and years >= 16) or (role == "guardian" and years < 13):
+        return Decision.PERMIT
+    to = "child" if role == "self" else "guardian"
+    teen = 13 <= years < 16 and any(one.unit == label.unit and one.to == to for one in facts.opened)
+    return Decision.PERMIT if teen else Decision.DENY
+
+
+def _role(actor: Actor, facts: Facts, now: datetime) -> str | None:
+    """As what somebody else than the patient acts; protected identity breaks every such link (PAT-08)."""
+    if facts.protected:
+        return None
+    for one in facts.acting:
+        valid = one.since <= now and (one.until is None or now < one.until) and not one.blocked
+        if one.who == actor.subject and valid:
+            return one.role
+    return None

@@ -134,6 +134,38 @@ def is_test_number(system: str, value: str) -> bool:
     return found.system in (PERSONNUMMER, SAMORDNINGSNUMMER) and found.value[8:11] in _TEST_BIRTH_NUMBERS
 
 
+def birth_date(system: str, value: str) -> date | None:
+    """The birth date in a personnummer or samordningsnummer; None of every other identifier, and where the day is uncertain."""
+    try:
+        found = canonical(system, value)
+        if found.system not in (PERSONNUMMER, SAMORDNINGSNUMMER):
+            return None
+        day = int(found.value[6:8])
+        return date(int(found.value[:4]), int(found.value[4:6]), day - 60 if day > 60 else day)
+    except ValueError:
+        return None
+
+
+def may_be_somebodys(system: str, value: str) -> bool:
+    """Whether a living person may have this number: a valid one of the state's own kinds, and no official test number (IDF-24).
+
+    Regional reserve numbers and LMA numbers have no test series that could be demanded of anyone.
+    """
+    try:
+        found = canonical(system, value)
+    except NotAnIdentifier:
+        return False
+    return found.system in (PERSONNUMMER, SAMORDNINGSNUMMER, NRID) and not is_test_number(found.system, found.value)
+
+
+def kept(system: str, value: str) -> Identifier:
+    """The identifier as it is kept and found: canonical where it can be, else as sent under the system's first name."""
+    try:
+        return canonical(system, value)
+    except NotAnIdentifier:
+        return Identifier(system_of(system), value.strip())
+
+
 def luhn(digits: str) -> int:
     """The check digit of these digits (weights 2, 1, 2 … from the left)."""
     total = 0

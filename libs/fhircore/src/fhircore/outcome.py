@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+REASONS = "urn:fvm:problems"  # the names of docs/reference/problems.md
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
@@ -13,6 +15,7 @@ class Issue:
     detail: str
     at: str | None = None
     severity: str = "error"
+    reason: str | None = None  # the name of our own for it, a code of `REASONS`
 
 
 class InvalidFHIR(Exception):
@@ -30,6 +33,8 @@ def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
 
 def _issue(issue: Issue) -> dict[str, Any]:
     found: dict[str, Any] = {"severity": issue.severity, "code": issue.code, "diagnostics": issue.detail}
+    if issue.reason is not None:
+        found["details"] = {"coding": [{"system": REASONS, "code": issue.reason}], "text": issue.detail}
     if issue.at is not None:
         found["expression"] = [issue.at]
     return found

@@ -21,6 +21,7 @@ _INTEGERS = ("integer", "positiveInt", "unsignedInt")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _TO_ESCAPE = re.compile('[&<>"\n\r\t]')
+_NAMES_SPACE = re.compile(r"\sxmlns\s*=")
 
 Data = dict[str, Any]
 
@@ -224,4 +225,4 @@ def _markup(value: Any, place: str) -> str:
         expat.ParserCreate().Parse(text, True)
     except (expat.ExpatError, ValueError) as error:
         raise InvalidFHIR("The narrative is not well-formed XML.", place, "structure") from error
-    return text if f'xmlns="{XHTML}"' in text.partition(">")[0] else text.replace("<div", f'<div xmlns="{XHTML}"', 1)
+    return text if _NAMES_SPACE.search(text.partition(">")[0]) else text.replace("<div", f'<div xmlns="{XHTML}"', 1)

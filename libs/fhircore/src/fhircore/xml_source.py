@@ -77,6 +77,8 @@ class _Reader:
         if len(self.open) + self.div_depth > MAX_NESTING:
             raise InvalidFHIR(f"Elements may be nested at most {MAX_NESTING} deep.", code="too-long")
         if self.div_depth or space == XHTML:
+            if not self.open:
+                raise InvalidFHIR("The element is not a FHIR R4 resource.", code="structure")
             self._start_markup(local, attributes)
             return
         # xsi:schemaLocation and what else other namespaces say about an element is not data
@@ -105,7 +107,7 @@ class _Reader:
         local = name.rpartition(" ")[2]
         self.div_depth -= 1
         self.markup.append(f"</{local}>")
-        if not self.div_depth and self.open:
+        if not self.div_depth:
             self.open[-1].children.append(Element(XHTML, local, {}, [], self._div(local)))
 
     def _div(self, local: str) -> str:

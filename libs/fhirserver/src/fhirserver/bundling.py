@@ -55,6 +55,8 @@ def incoming(body: bytes) -> Incoming:
         raise Invalid.of(error) from None
     except msgspec.ValidationError as error:
         raise Invalid(f"This is not a Bundle: {error}", at="Bundle") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # its words may hold what was sent
+        raise Invalid("This is not JSON in UTF-8", at="Bundle") from None
     if bundle.resource_type != "Bundle":
         raise Invalid("A Bundle of type transaction or batch was expected at the base address", at="resourceType")
     if bundle.type not in ("transaction", "batch"):

@@ -11,10 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from access import Sight, allows
-from fhircore.identifiers import NotAnIdentifier, canonical, is_known
+from fhircore.identifiers import is_known, kept
 from fhircore.types import TYPES
 from fhirserver.bodies import parsed
-from fhirserver.codec import Codec
 from fhirserver.engine import Engine
 from fhirserver.keys import Keys
 from fhirserver.messages import Request
@@ -28,7 +27,7 @@ from kit.db import Connection
 Condition = tuple[str, str]  # (type name, query string as given)
 
 _SELECT = """
-select i.h, r.id, r.ver, r.upd, r.lab, r.pat, r.body
+select i.h, r.id, r.ver, r.upd, r.lab, r.pat, r.dt, r.dte, r.body
 from idt i join res r using (key) where i.h = any($1::bigint[]) order by i.h, r.key"""
 
 
@@ -98,7 +97,7 @@ async def resolve(
     most: int,
 ) -> dict[Condition, list[Match]]:
     """The visible matches of each condition, at most so many; an empty list where there are none."""
-    found = await _by_identifier(con, engine.keys, engine.codec, sight, [one for one in wanted if one not in searches])
+    found = await _by_identifier(con, engine, sight, [one for one in wanted if one not in searches])
     if searches:
         with searching():
             await con.execute("set local statement_timeout = '20s'")
@@ -111,7 +110,7 @@ async def resolve(
 
 
 async def _by_identifier(
-    con: Connection, keys: Keys, codec: Codec, sight: Sight, wanted: Iterable[Condition]
+    con: Connection, engine: Engine, sight: Sight, wanted: Iterable[Condition]
 ) -> dict[Condition, list[Match]]:
     found: dict[Condition, list[Match]] = {condition: [] for condition in wanted}
     by_hash: dict[int, list[tuple[Condition, str | None, str]]] = {}
@@ -120,13 +119,13 @@ async def _by_identifier(
         assert identifier is not None
         for name, text in {identifier, _named(*identifier)}:  # as it is written, and under its canonical name
             of = f"{one[0]}.identifier|{text}" if name is None else f"{one[0]}.identifier|{name}|{text}"
-            by_hash.setdefault(keys.token(of), []).append((one, *identifier))
+            by_hash.setdefault(engine.keys.token(of), []).append((one, *identifier))
     if not by_hash:
         return found
-    for h, id, ver, upd, lab, pat, body in await con.fetch(_SELECT, list(by_hash)):
-        if not sight.sees(lab, pat):
-            continue
-        resource = parsed(codec.unpack(body))
+    rows = await con.fetch(_SELECT, list(by_hash))
+    seen = await engine.law.sees(con, sight, rows)
+    for h, id, ver, upd, lab, pat, _, _, body in (row for row, shown in zip(rows, seen, strict=True) if shown):
+        resource = parsed(engine.codec.unpack(body))
         for wish, system, value in by_hash[h]:
             match = Match(wish[0], id, ver, upd, pat, lab)
             if resource["resourceType"] == wish[0] and carries(resource, system, value) and match not in found[wish]:
@@ -163,9 +162,6 @@ def carries(resource: dict[str, Any], system: str | None, value: str) -> bool:
 def _named(system: str | None, value: str) -> tuple[str | None, str]:
     """The identifier under its canonical name and notation where it has one (FHR-05), else as it is."""
     if system is not None and is_known(system):
-        try:
-            known = canonical(system, value)
-        except NotAnIdentifier:
-            return system, value
+        known = kept(system, value)
         return known.system, known.value
     return system, value

@@ -86,6 +86,7 @@ class Creator:
             async with connection.transaction():
                 self._give_time(rows)
                 await store.insert(connection, rows)
+                await self._writer.mark(connection, rows)
                 if self._integrity is not None:
                     await self._integrity.all_here(connection, ((row.type_name, row.body) for row in rows))
                 # What is committed together is told together: one event per patient, in the order of arrival.

@@ -85,7 +85,7 @@ class FhirDoor:
             return "metadata", capabilities(self._engine, headers)
         caller = await self._verifier.caller(bearer((headers.get(b"authorization") or b"").decode("latin-1")))
         query = scope["query_string"].decode("latin-1")
-        request = Request(method, parts, query, headers, b"", caller, self._engine.sight(caller))
+        request = Request(method, parts, query, headers, b"", caller, await self._engine.sight(caller))
 
         async def body() -> bytes:
             return await read_body(request, await _body(receive, headers, self._engine.mount.body_limit))

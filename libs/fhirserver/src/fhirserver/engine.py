@@ -8,7 +8,8 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 
-from access import Sight, sight
+from access import Sight
+from fhircore.types import TYPES
 from fhirserver import idempotency
 from fhirserver.accesslog import AccessLog
 from fhirserver.codec import Codec
@@ -17,10 +18,12 @@ from fhirserver.index import Indexer
 from fhirserver.integrity import Elsewhere, Integrity
 from fhirserver.keys import Keys
 from fhirserver.labels import Labels
+from fhirserver.law import Law
 from fhirserver.logtogether import LogTogether
 from fhirserver.persons import SamePersons
 from fhirserver.reading import Reader
 from fhirserver.search.cursor import Seal
+from fhirserver.search.finding import for_reader
 from fhirserver.subscribing.endpoints import NOWHERE, Rules
 from fhirserver.telling import Teller
 from fhirserver.writing import Writer
@@ -33,6 +36,8 @@ _SEARCH_SESSION = {"timezone": "UTC", "jit": "off", "statement_timeout": "20s"}
 # A search that a patient or a main code drives has one good plan whatever the values are: planned once per connection,
 # not at each search (planning took longer than finding).
 _DRIVEN_SESSION = {**_SEARCH_SESSION, "plan_cache_mode": "force_generic_plan"}
+
+_PATIENT = TYPES["Patient"].number
 
 
 async def _pool(url: str, session: Mapping[str, str]) -> asyncpg.Pool:
@@ -79,6 +84,7 @@ class Engine:
     keys: Keys = field(init=False)
     codec: Codec = field(init=False)
     labels: Labels = field(init=False)
+    law: Law = field(init=False)
     indexer: Indexer = field(init=False)
     log: AccessLog = field(init=False)
     reader: Reader = field(init=False)
@@ -92,7 +98,6 @@ class Engine:
     driven_pool: asyncpg.Pool = field(init=False)  # for searches about named patients or one main code
     job_posted: asyncio.Event = field(default_factory=asyncio.Event)  # wakes the loop that does jobs
     change_noted: asyncio.Event = field(default_factory=asyncio.Event)  # wakes the loop that notifies subscribers
-    _sights: dict[tuple[Any, ...], Sight] = field(default_factory=dict)
 
     async def start(self) -> None:
         """Reads what the database knows of itself; the pool must be open and the migrations done."""
@@ -102,12 +107,14 @@ class Engine:
         self.keys = Keys(bytes(secret))
         self.codec = Codec()
         self.labels = Labels()
+        self.law = Law(self.labels.by_number)
         self.indexer = Indexer(self.keys, self.mount.base, full_text=self.mount.full_text)
         self.log = AccessLog()
         self.together = LogTogether(self.db, self.log)
         self.persons = SamePersons(self.db)
-        self.reader = Reader(self.db, self.log, logged=self.mount.logged)
+        self.reader = Reader(self.db, self.log, self.law, logged=self.mount.logged)
         self.writer = Writer(self.keys, self.codec, self.labels, self.indexer, self.teller)
+        self.writer.law = self.law
         self.writer.same = self.persons.expanded
         mount = self.mount
         self.integrity = Integrity(self.keys, mount.base, mount.held_elsewhere) if mount.integrity else None
@@ -117,6 +124,7 @@ class Engine:
         self.driven_pool = await _pool(self.db.url, _DRIVEN_SESSION)
         self.indexer.terms.pool = self.search_pool
         await self.labels.load(self.db.pool)
+        await self.law.refresh(self.db.pool)
         await self.persons.refresh()
 
     async def stop(self) -> None:
@@ -129,28 +137,25 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.persons.run())
             tasks.create_task(self.labels.run(self.db.pool))
+            tasks.create_task(self.law.run(self.db.pool))
             tasks.create_task(idempotency.forget(self.db.pool))
 
-    def sight(self, caller: Caller) -> Sight:
-        """What this caller may see here; remembered until a new label is met."""
-        commission = caller.commission
-        known = (
-            caller.subject,
-            caller.client,
-            caller.kind,
-            caller.scopes,
-            (commission.id, commission.provider, commission.purpose) if commission else None,
-            caller.patient,
-            self.labels.version + (self.persons.version << 32),
-        )
-        found = self._sights.get(known)
-        if found is None:
-            if len(self._sights) > 10_000:
-                self._sights.clear()
-            own = self.patient_keys(caller.patient) if caller.kind == "patient" and caller.patient else []
-            nobody = caller.kind == "patient" and not own  # a patient's token that does not say which patient
-            found = self._sights[known] = Sight() if nobody else sight(caller, self.labels.by_number, own)
-        return found
+    async def sight(self, caller: Caller) -> Sight:
+        """What this caller may see here, for one request."""
+        own = self.patient_keys(caller.patient) if caller.kind == "patient" and caller.patient else []
+        sight = self.law.sight(caller, own)
+        if own:
+            await self.law.opened(self.db.pool, sight, self.codec.unpack)
+        return sight
+
+    def shown(self, sight: Sight, rtype: int, pat: int, body: bytes) -> bytes:
+        """A packed body as this caller may have it: of a Patient, a reader in care without a relation has what finds them, and
+        nobody in care what is protected. `sight` must have looked at the patient."""
+        unpacked = self.codec.unpack(body)
+        if rtype != _PATIENT or not sight.depends:
+            return unpacked
+        known = sight.known.get(pat)
+        return for_reader(unpacked, related=known is not None and known.related)
 
     def patient_keys(self, patient: str) -> list[int]:
         """Every key of this person: their own, and those of records joined with it (D1)."""

@@ -116,7 +116,9 @@ async def _rows(
     return list(await con.fetch(f"{_union(values, request, asked, more, order)} {order}", *values.all))
 
 
-async def counted(con: Connection, asked: Asked, request: Request, id: str) -> tuple[int, set[tuple[int, int, int]]]:
+async def counted(
+    con: Connection, engine: Engine, asked: Asked, request: Request, id: str
+) -> tuple[int, set[tuple[int, int, int]]]:
     """How many versions may be seen, and where the others are from."""
     values = Values()
     parts = [f"select count(*) from {table} {alias} where {' and '.join(_where(values, request, asked, alias))} and"
@@ -127,7 +129,8 @@ async def counted(con: Connection, asked: Asked, request: Request, id: str) -> t
     every = "select pat, rtype, lab from {} where key = $1 and rtype = $2 and id = $3"
     assert asked.rtypes is not None
     rows = await con.fetch(f"{every.format('res')} union {every.format('hist')}", asked.key, asked.rtypes[0], id)
-    return 0, {(row[0], row[1], row[2]) for row in rows if row[0] and not request.sight.sees(row[2], row[0])}
+    seen = await engine.law.sees(con, request.sight, rows)
+    return 0, {(row[0], row[1], row[2]) for row, shown in zip(rows, seen, strict=True) if row[0] and not shown}
 
 
 def datetime_of(micros: int) -> datetime:

@@ -48,7 +48,8 @@ def checked(raw: bytes, data: Any, expected: str | None = None, at: str = "") ->
     if type_name not in TYPES:
         raise Invalid(f"'{type_name[:60]}' is not a resource type of FHIR R4", at=at or "resourceType")
     if expected is not None and type_name != expected:
-        raise Invalid(f"A {expected} was expected, this is a {type_name}", at=at or "resourceType")
+        told = f"A resource of type {expected} was expected, this is one of type {type_name}"
+        raise Invalid(told, at=at or "resourceType")
     issues = validator(type_name)(data)
     errors = [issue for issue in issues if issue.severity in ("error", "fatal")]
     errors = errors or IN_FORCE.faults(type_name, data)

@@ -74,7 +74,7 @@ async def perform(
     for action in actions:  # before a connection is held: a new label takes another one
         if action.data is not None:
             action.lab = await engine.labels.number(engine.db.pool, label_of(request.caller, action.data))
-    request.sight = engine.sight(request.caller)  # knows the labels that were new a moment ago
+    request.sight = await engine.sight(request.caller)  # knows the labels that were new a moment ago
     work = _Work(engine, request, activity, actions, _conditions(actions), render, reads)
     try:
         work.searches = await conditions.plans(engine, request, work.wanted)

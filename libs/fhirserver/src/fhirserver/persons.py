@@ -8,6 +8,13 @@ from kit.db import Connection, Database
 
 _SELECT = "select person, array_agg(key) from same group by person having count(*) > 1"
 
+# A relation to one record of a person is a relation to all of them.
+_RELATIONS = """
+insert into access_relation(unit, pat, since, until, ground, source)
+select a.unit, other.key, a.since, a.until, a.ground, a.source
+from access_relation a join same one on one.key = a.pat join same other on other.person = one.person and other.key <> a.pat
+where a.source is not null on conflict (source, pat) where source is not null do nothing"""
+
 
 class SamePersons:
     """Expands a patient key to all keys of its person."""
@@ -28,6 +35,7 @@ class SamePersons:
         """The same as it will be when this transaction commits. If it does not, `run` puts it right within a second;
         until then a person is seen as more than they are only to whom both may be shown."""
         self._take(await con.fetch(_SELECT))
+        await con.execute(_RELATIONS)
 
     def _take(self, rows: Sequence[Any]) -> None:
         groups = {key: tuple(keys) for _, keys in rows for key in keys}

@@ -4,7 +4,7 @@ A claim (meta.profile) of a profile that is known here is checked on every write
 the claim it is, unless the policy refuses it; `$validate` always tells.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,17 +50,25 @@ def _type(name: str) -> str:
     return name
 
 
+HouseRule = Callable[[str, dict[str, Any]], list[Issue]]
+
+
+def _no_rule(_type_name: str, _resource: dict[str, Any]) -> list[Issue]:
+    return []
+
+
 class Profiling:
     """What a process knows and demands. One per process, as the compiled validators are: `IN_FORCE`."""
 
     def __init__(self, profiles: Profiles, policy: Policy | None = None) -> None:
         self.profiles = profiles
         self.policy = policy or Policy()
+        self.house: HouseRule = _no_rule  # what this region asks beside profiles
 
     def faults(self, type_name: str, resource: dict[str, Any]) -> list[Issue]:
         """The errors that keep a resource, whose structure is right, from being written; nothing is looked at in vain."""
         required = self.policy.wants(type_name)
-        issues = self.profiles.check(resource, required)
+        issues = [*self.profiles.check(resource, required), *self.house(type_name, resource)]
         if required or self.policy.refuse:
             issues += self.unknown(type_name, resource, required)
         return [issue for issue in issues if issue.severity in _ERRORS] if issues else issues
@@ -68,7 +76,7 @@ class Profiling:
     def all_issues(self, type_name: str, resource: dict[str, Any], asked: tuple[str, ...] = ()) -> list[Issue]:
         """Everything that can be told, for `$validate`; `asked` are profiles that it names itself."""
         wanted = (*self.policy.wants(type_name), *asked)
-        issues = self.profiles.check_all(resource, wanted)
+        issues = [*self.profiles.check_all(resource, wanted), *self.house(type_name, resource)]
         return issues + self.unknown(type_name, resource, wanted)
 
     def unknown(self, type_name: str, resource: dict[str, Any], wanted: tuple[str, ...]) -> list[Issue]:

@@ -5,12 +5,14 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 import asyncpg
 import structlog
 
-from access import Sight
+from access import Decision, Sight
 from fhirserver.accesslog import AccessLog, Entry
+from fhirserver.law import Law, when
 from kit.caller import Caller
 from kit.db import Connection, Database
 from kit.problems import Unavailable
@@ -21,7 +23,14 @@ _IN_FLIGHT = 2
 _AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
 log = structlog.get_logger(__name__)
 
-_SELECT = "select key, rtype, id, ver, upd, pat, lab, body from res where key = any($1::bigint[])"
+# With what the law must know of the patient: the version of their facts, and whether the reader's unit has a relation.
+# One row per wish (n), since the same resource may be read by two units at once.
+_SELECT = """
+select r.key, r.rtype, r.id, r.ver, r.upd, r.pat, r.lab, r.body, w.n, r.dt, r.dte, f.version, exists (
+    select 1 from access_relation a where a.pat = r.pat and a.unit = w.unit and a.since <= now() and now() < a.until
+       and (a.employee is null or a.employee = w.employee))
+from unnest($1::bigint[], $2::text[], $3::text[]) with ordinality as w(key, unit, employee, n)
+join res r on r.key = w.key left join access_fact f on f.pat = r.pat and r.pat <> 0"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,13 @@ class Found:
     body: bytes
 
 
-class Absent(Enum):
-    """Why a read has nothing to show: the caller is told the same in both cases."""
+class Missing(Enum):
+    """Nothing current stands under this id (it may have been deleted)."""
 
-    MISSING = "missing"  # nothing current stands under this id (it may have been deleted)
-    WITHHELD = "withheld"  # it is there, and not for this caller
+    MISSING = "missing"
+
+
+Absent = Missing | Decision  # why a read has nothing to show: a decision other than PERMIT withholds what is there
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +70,8 @@ class _Wish:
 class Reader:
     """Answers reads by key, decided and logged. One per process; its connections are its own."""
 
-    def __init__(self, db: Database, log: AccessLog, *, logged: bool = True) -> None:
+    def __init__(self, db: Database, log: AccessLog, law: Law, *, logged: bool = True) -> None:
+        self._law = law
         self._db = db
         self._log = log
         self._logged = logged
@@ -94,17 +106,22 @@ class Reader:
             self._flying -= 1
 
     async def _answer(self, connection: Connection, wishes: list[_Wish]) -> None:
-        rows = await connection.fetch(_SELECT, [wish.key for wish in wishes])
-        by_key = {row[0]: row for row in rows}
+        actors = [wish.sight.actor for wish in wishes]
+        rows = await connection.fetch(
+            _SELECT, [wish.key for wish in wishes], [one.unit for one in actors], [one.subject for one in actors]
+        )
+        await self._law.remember(connection, [(row[5], row[11] or 0) for row in rows])
+        by_place = {row[8]: row for row in rows}
         answers: list[Found | Absent] = []
         entries: list[Entry] = []
-        for wish in wishes:
-            row = by_key.get(wish.key)
+        for place, wish in enumerate(wishes, 1):
+            row = by_place.get(place)
             if row is None or row[1] != wish.rtype or row[2] != wish.id:
-                answers.append(Absent.MISSING)
+                answers.append(Missing.MISSING)
                 continue
-            seen = wish.sight.sees(row[6], row[5])
-            answers.append(Found(*row) if seen else Absent.WITHHELD)
+            decision = self._decided(wish.sight, row)
+            seen = decision is Decision.PERMIT
+            answers.append(Found(*row[:8]) if seen else decision)
             if row[5]:  # about a patient
                 about = ((row[5], row[1], row[6]),)
                 entries.append(Entry(wish.caller, "read", about, int(seen), int(not seen), wish.trace))
@@ -113,6 +130,11 @@ class Reader:
         for wish, answer in zip(wishes, answers, strict=True):
             if not wish.answer.done():
                 wish.answer.set_result(answer)
+
+    def _decided(self, sight: Sight, row: Any) -> Decision:
+        if sight.depends and row[5]:
+            sight.known[row[5]] = self._law.known(row[5], row[11] or 0, row[12])
+        return sight.decision(row[6], row[5], when(row[9], row[10]))
 
 
 def _fail(wishes: list[_Wish]) -> None:

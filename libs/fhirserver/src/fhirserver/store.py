@@ -12,7 +12,9 @@ from kit.db import Connection
 
 _RES = ("key", "pat", "dt", "dte", "code", "upd", "sver", "ver", "lab", "rtype", "id", "refs", "tok", "body")
 _HIST = "key, ver, upd, sver, pat, lab, rtype, id, body"
-_LOCK = "select key, ver, lab, pat, sver, rtype, id from res where key = any($1::bigint[]) order by key for update"
+_LOCK = (
+    "select key, ver, lab, pat, sver, rtype, id, dt, dte from res where key = any($1::bigint[]) order by key for update"
+)
 _LAST = """
 select distinct on (key) key, ver, lab, pat, sver, rtype, id from hist where key = any($1::bigint[]) order by key, ver desc"""
 # To history, and out of the side tables: one statement, since each costs a round trip.
@@ -69,6 +71,8 @@ class Current:
     rtype: int
     id: str
     deleted: bool = False
+    dt: int | None = None  # the time it is about, as in `res`; not kept of what is deleted
+    dte: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ async def locked(con: Connection, keys: Iterable[int]) -> dict[int, Current]:
     if not wanted:
         return {}
     rows = await con.fetch(_LOCK, wanted)
-    found = {row[0]: Current(row[1], row[2], row[3], row[4], row[5], row[6]) for row in rows}
+    found = {row[0]: Current(row[1], row[2], row[3], row[4], row[5], row[6], False, row[7], row[8]) for row in rows}
     if len(found) < len(wanted):
         gone = await con.fetch(_LAST, [key for key in wanted if key not in found])
         found |= {row[0]: Current(row[1], row[2], row[3], row[4], row[5], row[6], deleted=True) for row in gone}

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from access import Decision
 from fhirserver import conditions, store
 from fhirserver.actions import Action
 from fhirserver.bodies import conditional_references, parsed, quoted, unquoted
 from fhirserver.conditions import Condition, Match
 from fhirserver.engine import Engine
 from fhirserver.identities import Target
+from fhirserver.law import decision_on
 from fhirserver.messages import Request
 from fhirserver.problems import Conflict, Gone, Invalid, NotFound, NotOne, VersionConflict
+from fhirserver.refusing import withheld
 from fhirserver.rewriting import MARKED, Links, marked, with_versions
 from fhirserver.store import Current
 from fhirserver.wishes import Delete, Put
@@ -70,6 +73,7 @@ class Wishing:
             for id in (target.id, *(one.id for one in target.more))
         ]
         self._standing = await store.locked(con, changed)
+        await self._engine.law.look(con, self._request.sight, (one.pat for one in self._standing.values()))
         keys = [of(f"{self._actions[place].type_name}/{self._targets[place].id}") for place in patches]
         rows = await con.fetch("select key, body from res where key = any($1::bigint[])", keys) if keys else []
         self._bodies = {row["key"]: row["body"] for row in rows}
@@ -100,8 +104,11 @@ class Wishing:
         name = f"{action.type_name}/{target.id}"
         key = self._engine.keys.of(name)
         current = self._standing.get(key)
-        if current is None or not self._request.sight.sees(current.lab, current.pat) or current.id != target.id:
+        if current is None or current.id != target.id:
             raise NotFound(f"{name} does not exist", at=action.at)
+        decision = decision_on(current, self._request.sight)
+        if decision is not Decision.PERMIT:
+            raise withheld(decision, f"{name} does not exist", action.at)
         if current.deleted:
             raise Gone(f"{name} was deleted", at=action.at)
         if action.if_match is not None and action.if_match != current.ver:
@@ -179,9 +186,10 @@ class Wishing:
         of = self._engine.keys.of
         versions: dict[str, int] = {}
         rows = await con.fetch(
-            "select key, ver, lab, pat from res where key = any($1::bigint[])", [of(t) for t in wanted]
+            "select key, ver, lab, pat, dt, dte from res where key = any($1::bigint[])", [of(t) for t in wanted]
         )
-        seen = {row["key"]: row["ver"] for row in rows if self._request.sight.sees(row["lab"], row["pat"])}
+        shown = await self._engine.law.sees(con, self._request.sight, rows)
+        seen = {row["key"]: row["ver"] for row, may in zip(rows, shown, strict=True) if may}
         for target in wanted:
             if of(target) in seen:
                 versions[target] = seen[of(target)]

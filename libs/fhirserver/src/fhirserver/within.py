@@ -48,5 +48,5 @@ def within(engine: Engine, con: Connection) -> tuple[Engine, list[Entry]]:
     bound: Any = copy.copy(engine)
     bound.db = bound.search_pool = bound.driven_pool = pool
     bound.log = bound.together = log
-    bound.reader = Reader(bound.db, bound.log, logged=engine.mount.logged)
+    bound.reader = Reader(bound.db, bound.log, engine.law, logged=engine.mount.logged)
     return bound, log.entries

@@ -1,7 +1,7 @@
 """Writes: from wishes to rows, history, tombstones and events, set-based in the caller's transaction (D2, D6)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 import asyncpg
 import structlog
 
-from access import Sight
+from access import Decision, Sight
 from fhircore.types import TYPES
 from fhirserver import store
 from fhirserver.bodies import instant, parsed, stamped
@@ -17,7 +17,10 @@ from fhirserver.codec import Codec
 from fhirserver.index import Entries, Indexer
 from fhirserver.keys import Keys
 from fhirserver.labels import Labels
+from fhirserver.law import Law, decision_on
+from fhirserver.marking import mark
 from fhirserver.problems import Gone, KeyTaken, NotFound, Raced, VersionConflict, WrongPatient
+from fhirserver.refusing import withheld
 from fhirserver.store import Current, Row, Tombstone
 from fhirserver.telling import Teller
 from fhirserver.wishes import Delete, Put, Written
@@ -43,6 +46,7 @@ class Writer:
         self._labels = labels
         self._indexer = indexer
         self._teller = teller
+        self.law: Law | None = None  # what must be read before rows in hand can be decided
         self.same: Callable[[int], list[int]] = lambda key: [key]  # every key of the person with this one (D1)
 
     def row(self, wish: Put, ver: int, at: datetime, lab: int | None = None) -> Row:
@@ -89,8 +93,7 @@ class Writer:
         standing = await store.locked(
             con, [keys[id(wish)] for wish in wishes if not (isinstance(wish, Put) and wish.new)]
         )
-        if any(current.lab not in self._labels.by_number for current in standing.values()):
-            await self._labels.refresh(con)  # another process met this label first
+        await self._look(con, sight, standing.values())
         patients = await self._patients(con, [keys[id(wish)] for wish in wishes if isinstance(wish, Delete)])
         written: list[Written] = []
         stones: list[Tombstone] = []
@@ -119,7 +122,19 @@ class Writer:
         given = {keys[id(wish)] for wish in wishes if isinstance(wish, Put) and not wish.new}
         await self._insert(con, [row for row in rows if row.key not in old], given)
         await store.bury(con, stones)
+        await self.mark(con, rows, stones)
         return Result(written, await self.tell(con, rows, stones, at))
+
+    async def _look(self, con: Connection, sight: Sight, standing: Iterable[Current]) -> None:
+        """Reads what must be known before what stands can be decided on."""
+        if any(current.lab not in self._labels.by_number for current in standing):
+            await self._labels.refresh(con)  # another process met this label first
+        if self.law is not None:
+            await self.law.look(con, sight, (current.pat for current in standing))
+
+    async def mark(self, con: Connection, rows: Sequence[Row], stones: Sequence[Tombstone] = ()) -> None:
+        """After rows were stored: what the law must know of them."""
+        await mark(con, rows, stones, self._labels.by_number, self.same)
 
     async def settle(self) -> None:
         """Before rows are stored: the words behind their hashes."""
@@ -168,15 +183,16 @@ class Writer:
             return Written("deleted", wish.type_name, wish.id, 1, at, None, 0, wish.lab)
         if current is None:
             raise NotFound(f"{wish.type_name}/{wish.id} does not exist", at=wish.at or wish.type_name)
-        if current.deleted and sight.sees(current.lab, current.pat):
+        if current.deleted and decision_on(current, sight) is Decision.PERMIT:
             return Written("unchanged", wish.type_name, wish.id, current.ver, at)
         self._check(wish, current, sight)
         return Written("deleted", wish.type_name, wish.id, current.ver + 1, at, None, current.pat, current.lab)
 
     def _check(self, wish: Put | Delete, current: Current, sight: Sight) -> None:
         at = wish.at or wish.type_name
-        if not sight.sees(current.lab, current.pat):
-            raise NotFound(f"{wish.type_name}/{wish.id} does not exist", at=at)
+        decision = decision_on(current, sight)
+        if decision is not Decision.PERMIT:
+            raise withheld(decision, f"{wish.type_name}/{wish.id} does not exist", at)
         if wish.if_match is not None and wish.if_match != current.ver:
             raise VersionConflict(f"The current version is {current.ver}, not {wish.if_match}", at=at)
 

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
@@ -15,6 +15,10 @@ from kit.problems import Unavailable
 from kit.settings import Broker
 
 Where = str | Broker  # bootstrap servers alone are spoken to in the clear
+# Nobody listens; it listens but says nothing; its certificate has expired, or is not one we trust; ours has, or is refused.
+Silence = Literal["away", "silent", "expired", "untrusted", "own-expired", "refused"]
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
+_LOOK = 2.0  # seconds
 
 
 def reaching(where: Where) -> dict[str, Any]:
@@ -97,6 +101,36 @@ async def reachable(where: Where) -> bool:
     finally:
         await client.close()
     return True
+
+
+async def why_silent(where: Where) -> Silence:
+    """Why a broker that did not answer does not, as far as its listener shows: asked of the first address."""
+    broker = Broker(where) if isinstance(where, str) else where
+    host, _, port = broker.bootstrap.partition(",")[0].strip().rpartition(":")
+    try:
+        async with asyncio.timeout(_LOOK):
+            safe = broker.security.endswith("SSL")
+            reader, writer = await asyncio.open_connection(host, int(port), ssl=_context(broker) if safe else None)
+            try:
+                return await _refused(reader) if safe else "silent"
+            finally:
+                writer.close()
+    except ssl.SSLCertVerificationError as refused:
+        return "expired" if refused.verify_code == _EXPIRED else "untrusted"
+    except (OSError, TimeoutError, ValueError):
+        return "away"
+
+
+async def _refused(reader: asyncio.StreamReader) -> Silence:
+    """TLS 1.3 lets a client whose certificate is refused hear of it at its first reading only."""
+    try:
+        async with asyncio.timeout(_LOOK / 2):
+            await reader.read(1)
+    except ssl.SSLError as refused:
+        return "own-expired" if "EXPIRED" in (refused.reason or "") else "refused"
+    except TimeoutError:
+        pass
+    return "silent"
 
 
 def answering(where: Where) -> Callable[[], Awaitable[None]]:

@@ -6,23 +6,14 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from prometheus_client import Gauge
 
+from kit import figures
+from kit.broker import why_silent
 from kit.db import Connection, Database
 from kit.ends import Ends
 from kit.problems import Problem
+from kit.room import full
 from kit.settings import Settings
-
-OUTBOX = Gauge("outbox_waiting_messages", "Messages that are not at Kafka yet", ("topic",))
-OUTBOX_AGE = Gauge("outbox_oldest_seconds", "Age of the oldest message that is not at Kafka yet")
-BEHIND = Gauge("inbox_behind_messages", "Messages at Kafka that are not read yet", ("reader", "topic"))
-WAITING = Gauge("inbox_waiting_messages", "Messages that wait with their key to be tried again", ("reader", "topic"))
-WAITING_AGE = Gauge("inbox_waiting_oldest_seconds", "How long the oldest waiting message has waited")
-PARKED = Gauge("inbox_parked_messages", "Messages that wait for a human", ("reader", "topic"))
-LOST = Gauge("inbox_positions_lost", "Partitions whose next message Kafka no longer has", ("reader", "topic"))
-KAFKA = Gauge("kafka_reachable", "1 where Kafka answers this service")
-EPOCH = Gauge("region_epoch", "How many times this database was restored, and one")
-MEASURED = Gauge("operations_measured_timestamp_seconds", "When these figures were measured last")
 
 _WINDOW = 60.0  # seconds a rate looks back
 _EVERY = 1.0  # seconds between two samples of a rate
@@ -107,6 +98,7 @@ class Step(msgspec.Struct):
     newest_seconds: float | None = None
     per_minute: float | None = None
     parked: int = 0
+    turned_away: dict[str, int] = msgspec.field(default_factory=dict)  # in the last minute, by kit.strangers.reason
 
 
 class Lag(msgspec.Struct):
@@ -122,6 +114,9 @@ class Lag(msgspec.Struct):
     waiting: list[Waiting]
     parked: list[Parked]
     steps: list[Step]
+    kafka_why: str = ""  # where Kafka does not answer: kit.broker.Silence
+    clock_seconds: float = 0.0  # how far this process's clock is ahead of the database's
+    full: bool = False  # the database lately said that its disk is full
 
 
 Measure = Callable[[Connection], Awaitable[Step]]
@@ -162,7 +157,7 @@ class LagOf:
     async def measure(self) -> Lag:
         """Raises what the database raises; a broker that is away is an answer."""
         async with self._db.pool.acquire() as con:
-            epoch = await con.fetchval("select epoch from region")
+            epoch, clock = await con.fetchval("select epoch from region"), await _ahead(con)
             outbox = [Outbox(*row) for row in await con.fetch(_OUTBOX)]
             positions = [tuple(row) for row in await con.fetch(_POSITIONS)]
             waiting = [_waiting(tuple(row)) for row in await con.fetch(_WAITING)]
@@ -170,10 +165,13 @@ class LagOf:
             steps = [await step(con) for step in self._steps]
         readings = await self._readings(positions)
         kafka = all(reading.end is not None for reading in readings)
+        why = "" if kafka else await why_silent(self._settings.broker)
         now = datetime.now(UTC)
         arrows = self._arrows(readings)
-        lag = Lag(self._service, now, epoch, kafka, outbox, arrows, readings, waiting, parked, steps)
-        _show(lag)
+        lag = Lag(
+            self._service, now, epoch, kafka, outbox, arrows, readings, waiting, parked, steps, why, clock, full()
+        )
+        figures.show(lag)
         return lag
 
     async def stop(self) -> None:
@@ -206,6 +204,15 @@ class LagOf:
         return arrows
 
 
+async def _ahead(con: Connection) -> float:
+    """Seconds by which this machine's clock is ahead of the database's; 0 within what the question itself takes."""
+    before = time.time()
+    there: float = await con.fetchval("select extract(epoch from clock_timestamp())::float8")
+    after = time.time()
+    ahead = (before + after) / 2 - there
+    return ahead if abs(ahead) > (after - before) / 2 else 0.0
+
+
 def _waiting(row: tuple[str, str, int, int, float, int, float, list[str] | None]) -> Waiting:
     reader, topic, messages, keys, oldest, attempts, due, errors = row
     return Waiting(
@@ -216,27 +223,3 @@ def _waiting(row: tuple[str, str, int, int, float, int, float, list[str] | None]
 def _short(error: str) -> str:
     """`kit.problems.Unavailable(kit/unavailable) at …` without its code places."""
     return error.partition(" at ")[0][:120]
-
-
-def _show(lag: Lag) -> None:
-    """Sets the gauges; a series that is gone is 0, not forgotten, so that an alert ends."""
-    for gauge in (OUTBOX, BEHIND, WAITING, PARKED, LOST):
-        for labels in list(gauge._metrics):
-            gauge.labels(*labels).set(0)
-    for told in lag.outbox:
-        OUTBOX.labels(told.topic).set(told.messages)
-    OUTBOX_AGE.set(max((told.oldest_seconds for told in lag.outbox), default=0))
-    for arrow in lag.arrows:
-        BEHIND.labels(arrow.reader, arrow.topic).set(arrow.behind or 0)
-        WAITING.labels(arrow.reader, arrow.topic)
-        PARKED.labels(arrow.reader, arrow.topic)
-    for reading in lag.readings:
-        LOST.labels(reading.reader, reading.topic).inc(reading.lost)
-    for waits in lag.waiting:
-        WAITING.labels(waits.reader, waits.topic).set(waits.messages)
-    WAITING_AGE.set(max((waits.oldest_seconds for waits in lag.waiting), default=0))
-    for parked in lag.parked:
-        PARKED.labels(parked.reader, parked.topic).inc(parked.messages)
-    KAFKA.set(lag.kafka)
-    EPOCH.set(lag.epoch)
-    MEASURED.set(lag.at.timestamp())

@@ -22,7 +22,7 @@ from kit.lag import LagOf, Measure
 from kit.problems import Kind, Malformed, Problem
 from kit.settings import Settings
 from kit.telemetry import describe
-from kit.web import Check, passes
+from kit.web import checked
 
 PATH = "/internal/operations"
 RIGHT, SCOPE = "exchange.operate", "system/operations"
@@ -109,9 +109,7 @@ class Operations:
 
     async def now(self, request: Request) -> Response:
         """{"checks": those of readiness by name, "lag": kit.lag.Lag, or null while the database is away}."""
-        checks: Mapping[str, Check] = request.app.state.checks
-        outcomes = await asyncio.gather(*(passes(name, check) for name, check in checks.items()))
-        found = dict(zip(checks, outcomes, strict=True))
+        found = await checked(request)
         return answer({"checks": found, "lag": await self._lag.measure() if found["database"] else None})
 
     async def lag(self) -> Response:

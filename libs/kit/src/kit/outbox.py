@@ -1,6 +1,5 @@
 """The outbox: what a service tells is written in the transaction of what happened, and relayed afterwards (D6)."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +14,7 @@ from kit.events import CloudEvent, to_headers
 from kit.problems import Kind, Problem
 from kit.settings import Settings
 from kit.telemetry import RELAYED, current_traceparent
+from kit.turns import Turns
 
 metadata = sa.MetaData()
 outbox = sa.Table(
@@ -34,7 +34,7 @@ LARGEST = 16 * 1024 * 1024
 LARGEST_MESSAGE = LARGEST + 128 * 1024
 _ROWS, _BYTES = 1_000, 16 * 1024 * 1024  # of one relay batch
 _LOCK = 0x6B69740002  # advisory lock of this database: "kit", relay
-_POLL, _SLOWEST, _STAND_BY = 0.02, 0.2, 1.0  # seconds
+_SLOWEST = 0.2  # seconds between two looks
 
 _INSERT = """
 with told as (
@@ -127,38 +127,18 @@ class Relay:
     """
 
     def __init__(self, db: Database, producer: Sends, settings: Settings) -> None:
-        self._db = db
         self._producer = producer
         self._settings = settings
         self.tap: Tap | None = None  # shown every batch in the transaction that takes it from the outbox
-        self._woken = asyncio.Event()
+        self._turns = Turns(db, _LOCK, self.once, slowest=_SLOWEST)
 
     def wake(self) -> None:
         """Something was committed in this process: look now instead of at the next poll."""
-        self._woken.set()
+        self._turns.wake()
 
     async def run(self) -> None:
         """Runs until cancelled; raises what the database or Kafka raises (the supervisor starts it again)."""
-        connection = await self._db.connect()
-        try:
-            while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
-                await asyncio.sleep(_STAND_BY)
-            await self._relay(connection)
-        finally:
-            connection.terminate()  # and with it the lock; a polite close may hang on a dead server
-
-    async def _relay(self, connection: asyncpg.Connection) -> None:
-        pause = _POLL
-        while True:
-            self._woken.clear()
-            if await self.once(connection):
-                pause = _POLL
-                continue
-            try:
-                await asyncio.wait_for(self._woken.wait(), pause)
-                pause = _POLL
-            except TimeoutError:
-                pause = min(pause * 1.5, _SLOWEST)
+        await self._turns.run()
 
     async def once(self, connection: asyncpg.Connection) -> int:
         """One batch: take, send, wait for all, delete, commit. Returns how many."""

@@ -18,8 +18,9 @@ import uvloop
 from kit import region, tls
 from kit.db import Database
 from kit.migrate import migrate
+from kit.room import noticed
 from kit.settings import Settings, WrongSettings, read
-from kit.telemetry import LOOP_CRASHES, Scope, TraceContext, configure_logging, describe
+from kit.telemetry import LOOP_CRASHES, LOOPS_DOWN, Scope, TraceContext, configure_logging, describe
 
 Hook = Callable[[], Awaitable[None]]
 ROLES = ("all", "serve", "worker", "migrate")
@@ -133,6 +134,7 @@ async def supervise(name: str, loop: Hook, down: Down, *, first_pause: float = _
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _is_ending():
                 raise  # a library may let the cancellation of its own tasks through; that must not end a loop silently
+            noticed(error)
             log.error("loop crashed", loop=name, error=describe(error))
         LOOP_CRASHES.labels(name).inc()
         down.crashed(name)
@@ -148,7 +150,11 @@ def _is_ending() -> bool:
 
 
 class Front:
-    """ASGI, outermost: begins the trace, turns ready red while a loop is down, and hides the rest in a worker."""
+    """ASGI, outermost: begins the trace, says which loops are down (kit.web tells it), and hides the rest in a worker.
+
+    /health/serving is what a gateway asks each copy: whether to send requests here. A store that is away is away for
+    every copy, so it does not count.
+    """
 
     def __init__(self, app: Any, down: Down, *, health_only: bool) -> None:
         self._app = TraceContext(app)
@@ -160,15 +166,14 @@ class Front:
         path = scope.get("path", "")
         if self.draining:
             send = _last(send)
-        if path == "/health/ready" and self.draining:
+        if path == "/health/serving":
+            await _answer(send, *((503, {"status": "fail"}) if self.draining else (200, {"status": "pass"})))
+        elif path == "/health/ready" and self.draining:
             await _answer(send, 503, {"status": "fail", "checks": {"stopping": "fail"}})
-        elif path == "/health/ready" and self._down.names():
-            checks = {f"loop {name}": "fail" for name in self._down.names()}
-            await _answer(send, 503, {"status": "fail", "checks": checks})
         elif self._health_only and scope["type"] == "http" and not path.startswith(("/health/", "/metrics")):
             await _answer(send, 404, {"title": "This process only works; ask the one that serves", "status": 404})
         else:
-            await self._app(scope, receive, send)
+            await self._app({**scope, LOOPS_DOWN: self._down.names()}, receive, send)
 
 
 class _Server(uvicorn.Server):

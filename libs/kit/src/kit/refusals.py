@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from fhircore.outcome import InvalidFHIR, Issue, operation_outcome
 from kit.problems import Fault, Header, Kind, Malformed, Problem, Unavailable
+from kit.room import NoRoom, noticed
 from kit.telemetry import current_trace_id
 
 _AWAY = (
@@ -59,6 +60,8 @@ def as_problem(error: BaseException) -> Problem:
         return Malformed(first.detail, at=first.at, issues=tuple(error.issues))
     if isinstance(error, HTTPException):
         return _of_status(error)
+    if noticed(error):
+        return NoRoom()
     return Unavailable("The database is not reachable just now") if _is_away(error) else Fault()
 
 

@@ -27,6 +27,7 @@ REQUESTS = Histogram(
 )
 RELAYED = Counter("outbox_relayed", "Messages that Kafka has acknowledged", ("topic",))
 RECEIVED = Counter("inbox_received", "Messages taken from Kafka, by outcome", ("reader", "topic", "outcome"))
+LOOPS_DOWN = "fvm.loops_down"  # of a request's scope: which loops of this process are down
 LOOP_CRASHES = Counter("loop_crashes", "Background loops that crashed and were restarted", ("loop",))
 
 

@@ -135,7 +135,8 @@ class TestIssuer:
         patient: str | None = None,
         **claims: Any,
     ) -> str:
-        """A signed token; further claims (exp, iss, sid, client_id …) by keyword."""
+        """A signed token; further claims (exp, iss, sid, client_id …) by keyword, and `typ` of its header."""
+        typ = claims.pop("typ", "at+jwt")
         now = int(time.time())
         ours: dict[str, Any] = {"kind": kind, "name": "Test Testsson"}
         by_default = commission is A_COMMISSION  # which only staff have
@@ -155,7 +156,8 @@ class TestIssuer:
             **({"patient": patient} if patient is not None else {}),
             **claims,
         }
-        return jwt.encode({"alg": "ES256", "kid": self.key.kid}, body, self.key, algorithms=["ES256"])
+        header = {"alg": "ES256", "kid": self.key.kid, "typ": typ}
+        return jwt.encode(header, body, self.key, algorithms=["ES256"])
 
     def headers(self, kind: CallerKind = "staff", **more: Any) -> dict[str, str]:
         """The Authorization header of such a token."""

@@ -25,14 +25,14 @@ class Pair:
 class Authority:
     """Signs below `folder`; `ca` is the file that others trust."""
 
-    def __init__(self, folder: Path, name: str = "Test CA") -> None:
+    def __init__(self, folder: Path, name: str = "Test CA", *, minutes: float = 30.0) -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         folder.mkdir(parents=True, exist_ok=True)
         self.ca = folder / "ca.pem"
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = self._builder(self._name, self._key.public_key(), timedelta(minutes=30))
+        builder = self._builder(self._name, self._key.public_key(), timedelta(minutes=minutes))
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         signed = builder.add_extension(usage, critical=True).sign(self._key, hashes.SHA256())
         _write(self.ca, signed.public_bytes(serialization.Encoding.PEM))

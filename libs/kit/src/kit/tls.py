@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from kit.settings import WrongSettings
+from kit.strangers import Strangers
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +23,8 @@ class Certificate:
     Raises WrongSettings where the files are not there or do not fit together.
     """
 
-    def __init__(self, certificate: Path, key: Path, clients: Path | None = None) -> None:
+    def __init__(self, certificate: Path, key: Path, clients: Path | None = None, *, door: str = "http") -> None:
+        self.strangers = Strangers(door)
         self._files = (certificate, key, *((clients,) if clients is not None else ()))
         try:
             self._seen = self._stamp()
@@ -33,6 +35,7 @@ class Certificate:
         self.context = self._now
         # Python asks this for every handshake, also where the peer names no server.
         self.context.sni_callback = self._choose
+        self.context.sslobject_class = self.strangers.watching()
 
     def refresh(self) -> bool:
         """Reads the files again where they have changed; what cannot be used is logged, and the old one stays."""

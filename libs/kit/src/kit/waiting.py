@@ -20,6 +20,8 @@ Handler = Callable[[AsyncConnection, Sequence[CloudEvent]], Awaitable[None]]
 _PASSING = (Kind.UNAVAILABLE, Kind.TOO_MANY, Kind.FAULT)  # refusals of a moment, not of the message
 _LONGEST = 300  # seconds between two attempts
 _LANES = 100  # due keys taken up in one round
+# No pause is that long: the clock has been set back, and the patient must not wait until it has caught up.
+_DUE = f"(next_at <= now() or next_at > now() + interval '{2 * _LONGEST} seconds')"
 
 log = structlog.get_logger(__name__)
 metadata = sa.MetaData()
@@ -122,7 +124,7 @@ class Lanes:
     async def _due(self) -> list[tuple[str, str]]:
         rows = await self._db.pool.fetch(
             "select topic, lane from (select distinct on (topic, lane) topic, lane, next_at from inbox_waiting"
-            " where reader = $1 and topic = any($2) order by topic, lane, id) head where next_at <= now() limit $3",
+            f" where reader = $1 and topic = any($2) order by topic, lane, id) head where {_DUE} limit $3",
             self._reader,
             list(self._handlers),
             _LANES,
@@ -137,7 +139,7 @@ class Lanes:
             if not await con.fetchval("select pg_try_advisory_xact_lock(hashtextextended($1, 0))", name):
                 return False  # another instance is at it
             row = await con.fetchrow(
-                "select *, next_at <= now() as due from inbox_waiting"
+                f"select *, {_DUE} as due from inbox_waiting"
                 " where reader = $1 and topic = $2 and lane = $3 order by id limit 1",
                 self._reader,
                 topic,

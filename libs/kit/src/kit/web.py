@@ -22,7 +22,7 @@ from kit.caller import Caller
 from kit.db import Database
 from kit.problems import Problem
 from kit.refusals import as_problem, problem_response, render
-from kit.telemetry import Scope, TraceContext, describe, observe
+from kit.telemetry import LOOPS_DOWN, Scope, TraceContext, describe, observe
 
 Check = Callable[[], Awaitable[None]]
 
@@ -142,19 +142,24 @@ async def live() -> Response:
 
 @_own.get("/health/ready")
 async def ready(request: Request) -> Response:
-    """Each named check, run side by side; 503 unless all pass."""
-    checks: Mapping[str, Check] = request.app.state.checks
-    outcomes = await asyncio.gather(*(passes(name, check) for name, check in checks.items()))
-    found = dict(zip(checks, outcomes, strict=True))
-    return _json(
-        {"status": "pass" if all(outcomes) else "fail", "checks": _words(found)}, 200 if all(outcomes) else 503
-    )
+    """Each named check and each loop that is down; 503 unless all pass."""
+    found = await checked(request)
+    good = all(found.values())
+    return _json({"status": "pass" if good else "fail", "checks": _words(found)}, 200 if good else 503)
 
 
 @_own.get("/metrics")
 async def metrics() -> Response:
     """Prometheus text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def checked(request: Request) -> dict[str, bool]:
+    """The app's checks by name, run side by side, and `loop NAME` for each loop of this process that is down."""
+    checks: Mapping[str, Check] = request.app.state.checks
+    outcomes = await asyncio.gather(*(passes(name, check) for name, check in checks.items()))
+    down = {f"loop {name}": False for name in request.scope.get(LOOPS_DOWN, ())}
+    return {**dict(zip(checks, outcomes, strict=True)), **down}
 
 
 async def passes(name: str, check: Check) -> bool:

@@ -6,23 +6,27 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from application_platform import front
+from application_platform.apps import allowing, authorize, launching, own, registry
 from application_platform.demo import api as demo
 from application_platform.health.region import Neighbours
 from application_platform.identity.model import Limits
+from application_platform.identity.persons import Persons
 from application_platform.operations import pages as operations
 from application_platform.operations.actions import Region
 from application_platform.portal import handlers
+from application_platform.portal.hearing import Ears
 from application_platform.portal.live import Hub
 from application_platform.portal.mount import mount
 from application_platform.portal.reader import Portal
 from application_platform.portal.record import Record
 from application_platform.settings import Settings
-from application_platform.sign_in import authorize, signed_in
+from application_platform.sign_in import elsewhere, signed_in
 from application_platform.sign_in import pages as sign_in
 from application_platform.sign_in.signed_in import NotSignedIn, SessionTokens
 from application_platform.tokens import api as tokens
 from application_platform.tokens import discovery, model, oauth
 from application_platform.tokens.actions import Office
+from application_platform.tokens.client_keys import ClientKeys
 from application_platform.tokens.issue import Issuer
 from application_platform.tokens.oauth import OAuthRefusal
 from application_platform.tokens.watch import KeyWatch
@@ -42,8 +46,13 @@ _ROUTERS = (
     front.router,
     tokens.router,
     authorize.router,
+    allowing.router,
+    launching.router,
+    own.router,
+    registry.router,
     discovery.router,
     sign_in.router,
+    elsewhere.router,
     demo.router,
     operations.router,
 )
@@ -60,6 +69,7 @@ class Parts:
     portal: Portal
     operations: Operations
     region: Region
+    persons: Persons
 
 
 def new_parts(settings: Settings, db: Database) -> Parts:
@@ -68,16 +78,18 @@ def new_parts(settings: Settings, db: Database) -> Parts:
         idle=timedelta(minutes=settings.session_idle_minutes),
         absolute=timedelta(hours=settings.session_hours),
     )
+    issuer = Issuer(settings.issuer, settings.token_seconds)
     record = Record(Client(settings.information_url))
     own = Verifier(settings.jwks_url, settings.issuer, model.audience(settings.issuer, ["application"])[0])
     urls = {"vis": settings.vis_url, "information": settings.information_url}
     urls |= {"exchange": settings.exchange_url, "application": settings.application_url}
     return Parts(
         db=db,
-        office=Office(Issuer(settings.issuer, settings.token_seconds), settings.demo, limits),
+        office=Office(issuer, settings.demo, limits, ClientKeys(demo=settings.demo)),
         portal=Portal(record=record, hub=Hub(), region=settings.region, demo=settings.demo),
         operations=Operations("application", db, settings, verifier=own),
         region=Region(urls),
+        persons=Persons.at(settings.information_url, settings.application_url, settings.data),
     )
 
 
@@ -93,6 +105,8 @@ def create_app(settings: Settings, parts: Parts, checks: dict[str, Check]) -> Fa
     )
     app.state.settings = settings
     app.state.office = parts.office
+    app.state.issuers = elsewhere.issuers(settings)
+    app.state.find_patient = parts.persons.find
     app.state.session_tokens = SessionTokens(parts.office.issuer)
     app.state.region = parts.region
     mount(app, parts.portal)
@@ -124,10 +138,11 @@ def build(settings: Settings) -> Service:
         db=db,
         loops=[
             Relay(db, producer, settings).run,
-            Inbox(db, settings, _GROUP, handlers.handlers(parts.portal.hub)).run,
+            Inbox(db, settings, _GROUP, handlers.handlers()).run,
             upkeep.run,
             parts.operations.run,
         ],
+        loops_everywhere=[Ears(db, parts.portal.hub).run],
         on_start=[upkeep.begin, key_watch.start],
         on_stopping=[parts.portal.hub.stop],
         on_stop=[
@@ -135,6 +150,7 @@ def build(settings: Settings) -> Service:
             producer.stop,
             neighbours.stop,
             parts.portal.record.stop,
+            parts.persons.stop,
             parts.region.stop,
             parts.operations.stop,
         ],

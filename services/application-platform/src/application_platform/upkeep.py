@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application_platform.demo import people
 from application_platform.identity import sessions
-from application_platform.tokens import actions, assertions, grants, internal, keys
+from application_platform.sign_in import elsewhere
+from application_platform.tokens import actions, assertions, grants, guesses, internal, keys, launches
 from kit.db import Database
 
 _EVERY = 60.0  # seconds
@@ -53,5 +54,8 @@ class Upkeep:
 async def _forget(tx: AsyncConnection, at: datetime) -> None:
     await sessions.forget(tx, at - _KEPT)
     await tx.execute(grants.app_grant.delete().where(grants.app_grant.c.expires_at < at - _KEPT))
-    for table in (actions.revoked_token, assertions.used_assertion):
+    for table in (actions.revoked_token, assertions.used_assertion, guesses.failed_guess):
         await tx.execute(table.delete().where(table.c.until < at))
+    tried = elsewhere.attempt_table
+    await tx.execute(tried.delete().where(tried.c.expires_at < at))
+    await tx.execute(launches.launch.delete().where(launches.launch.c.expires_at < at))

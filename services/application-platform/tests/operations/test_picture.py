@@ -1,10 +1,12 @@
 """What an operator is told of the region: normal is silent, and what is not is a sentence with a next step."""
 
-from typing import Any
+from typing import Any, get_args
 
-from application_platform.operations import words
+from application_platform.operations import troubles, words
 from application_platform.operations.content import readable
 from application_platform.operations.model import Seen, picture
+from kit import strangers
+from kit.broker import Silence
 
 
 def lag(service: str, **more: Any) -> dict[str, Any]:
@@ -114,3 +116,30 @@ def test_content_that_cannot_be_opened_says_so() -> None:
     assert readable("TVNIfA1QSUR8") == "MSH|\nPID|"
     assert readable("AWFi") == "(3 byte som inte går att öppna)"
     assert readable("eyJhIjoxfQ==") == '{\n "a": 1\n}'
+
+
+def test_a_full_disk_an_expired_certificate_and_a_wrong_clock_are_said_with_what_to_do() -> None:
+    away = {"database": True, "kafka": False}
+    door = {"name": "door mllp", "waiting": 0, "oldest_seconds": None, "per_minute": 3.0, "parked": 0,
+            "turned_away": {"expired": 3}}  # fmt: skip
+    found = picture(
+        seen(
+            vis=Seen(away, lag("vis", kafka=False, kafka_why="expired", full=True)),
+            exchange=Seen({"database": True, "kafka": True}, lag("exchange", steps=[door])),
+            information=Seen({"database": True, "kafka": True}, lag("information", clock_seconds=-1200.0)),
+        )
+    )
+
+    assert [trouble.sentence.replace("\xa0", " ") for trouble in found.troubles] == [
+        "Kafkas certifikat har gått ut.",
+        "PostgreSQL: disken är full.",
+        "HL7 v2 (MLLP): 3 anslutningar nekades den senaste minuten, avsändarens certifikat har gått ut.",
+        "Regionens journal: klockan går 20 minuter efter databasens.",
+    ]
+    assert [store.word for store in found.stores] == ["Nås inte av 1 av 4 delar", "Disken är full"]
+    assert found.troubles[2].todo == "Be avsändaren förnya det. Avsändaren har kvar det som inte kom fram."
+
+
+def test_every_reason_that_parts_may_give_has_words() -> None:
+    assert set(troubles._KAFKA) == set(get_args(Silence)) - {"away"}
+    assert set(troubles._AWAY) == set(strangers.REASONS)

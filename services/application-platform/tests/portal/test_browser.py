@@ -86,7 +86,7 @@ def comes(served: Any, id: str = "9", value: str = "5.6", at: str = "2026-11-23T
         **base,
     }
     served.platform.add(analysis, report)
-    served.hub.publish([TOLVAN], [("Observation", f"o{id}"), ("DiagnosticReport", f"r{id}")])
+    served.hub.publish([TOLVAN], [f"Observation/o{id}", f"DiagnosticReport/r{id}"])
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,11 +2,11 @@
 
 import json
 from datetime import UTC, datetime
-from unittest.mock import sentinel
 
 import pytest
 
-from application_platform.portal.handlers import RECORD_CHANGED, handlers
+from application_platform.portal.handlers import RECORD_CHANGED, news
+from application_platform.portal.hearing import News
 from application_platform.portal.live import Gap, Hub, Listener, Notice
 from kit.events import CloudEvent
 from kit.problems import Malformed
@@ -23,7 +23,7 @@ def told(listener: Listener) -> list[tuple[str, ...]]:
 def test_only_those_who_wait_for_the_patient_are_told() -> None:
     hub = Hub()
     with hub.listen(frozenset({"p1"})) as one, hub.listen(frozenset({"p2"})) as other:
-        hub.publish(["p1"], [("Observation", "1"), ("DiagnosticReport", "2")])
+        hub.publish(["p1"], ["Observation/1", "DiagnosticReport/2"])
         assert told(one) == [("Observation/1", "DiagnosticReport/2")]
         assert told(other) == []
 
@@ -37,11 +37,11 @@ def test_a_listener_that_leaves_is_forgotten() -> None:
 
 def test_what_came_between_page_and_stream_is_told_when_the_stream_opens() -> None:
     hub = Hub()
-    hub.publish(["p1"], [("Observation", "before")])
+    hub.publish(["p1"], ["Observation/before"])
     position = hub.position
-    hub.publish(["p1"], [("Observation", "between")])
+    hub.publish(["p1"], ["Observation/between"])
     with hub.listen(frozenset({"p1"}), position) as listener:
-        hub.publish(["p1"], [("Observation", "after")])
+        hub.publish(["p1"], ["Observation/after"])
         assert told(listener) == [("Observation/between",), ("Observation/after",)]
 
 
@@ -57,7 +57,7 @@ def test_notices_older_than_what_is_kept_are_a_gap() -> None:
     hub = Hub()
     position = hub.position
     for number in range(5_001):
-        hub.publish(["p2"], [("Observation", str(number))])
+        hub.publish(["p2"], [f"Observation/{number}"])
     with hub.listen(frozenset({"p1"}), position) as listener:
         assert [type(found) for found in waiting(listener)] == [Gap]
 
@@ -66,7 +66,7 @@ def test_a_slow_listener_is_told_that_it_missed_something_and_costs_no_memory() 
     hub = Hub()
     with hub.listen(frozenset({"p1"})) as listener:
         for number in range(2_000):
-            hub.publish(["p1"], [("Observation", str(number))])
+            hub.publish(["p1"], [f"Observation/{number}"])
         found = waiting(listener)
         assert len(found) <= 500
         assert any(isinstance(notice, Gap) for notice in found)
@@ -99,22 +99,26 @@ def an_event(data: object) -> CloudEvent:
     return CloudEvent("1", "/information", RECORD_CHANGED, datetime.now(UTC), body)
 
 
-async def test_a_changed_record_reaches_the_hub_as_ids() -> None:
+def test_a_line_that_was_lost_makes_every_page_ask_also_one_that_comes_back_later() -> None:
     hub = Hub()
-    handle = handlers(hub)[RECORD_CHANGED]
-    data = {"patients": ["p1"], "resources": [{"type": "Observation", "id": "1"}], "later": True}
+    hub.publish(["p1"], ["Observation/1"])
+    position = hub.position
     with hub.listen(frozenset({"p1"})) as listener:
-        await handle(sentinel.tx, [an_event(data), an_event({"patients": [], "resources": []})])
-        assert told(listener) == [("Observation/1",)]
+        hub.publish(["p1"], ["Observation/2"])
+        hub.lost()
+        assert [type(found) for found in waiting(listener)] == [Gap]
+    with hub.listen(frozenset({"p1"}), position) as later:
+        assert [type(found) for found in waiting(later)] == [Gap]
+
+
+def test_a_changed_record_becomes_news_of_ids() -> None:
+    data = {"patients": ["p1"], "resources": [{"type": "Observation", "id": "1"}], "later": True}
+    assert news(an_event(data)) == News(("p1",), ("Observation/1",))
 
 
 @pytest.mark.parametrize(
     "data", [b"{", {"patients": [1], "resources": []}, {"patients": ["p"], "resources": [{"id": "1"}]}]
 )
 async def test_an_event_that_is_not_what_its_schema_says_is_parked_and_nobody_is_told(data: object) -> None:
-    hub = Hub()
-    good = an_event({"patients": ["p1"], "resources": [{"type": "Observation", "id": "1"}]})
-    with hub.listen(frozenset({"p1"})) as listener:
-        with pytest.raises(Malformed):
-            await handlers(hub)[RECORD_CHANGED](sentinel.tx, [good, an_event(data)])
-        assert told(listener) == []
+    with pytest.raises(Malformed):
+        news(an_event(data))

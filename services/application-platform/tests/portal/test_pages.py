@@ -172,12 +172,10 @@ async def test_no_hit_says_what_to_do(staff: ClientSession) -> None:
     assert "Ingen träff" in await text(await staff.post("/portal/search", data={"q": "Finnsinte"}))
 
 
-async def test_a_wrong_number_is_told_at_the_field_and_the_record_is_not_asked(
-    staff: ClientSession, platform: Any
-) -> None:
+async def test_a_wrong_number_that_nobody_has_is_told_at_the_field(staff: ClientSession) -> None:
     body = await (await staff.post("/portal/search", data={"q": "610118-2804"})).text()
     assert 'aria-invalid="true" aria-describedby="q-error"' in body
-    assert platform.asked == []
+    assert "Numret stämmer inte. Kontrollera siffrorna." in body
 
 
 async def test_a_patient_sees_their_own_journal_by_month(tolvan: ClientSession) -> None:
@@ -210,6 +208,18 @@ async def test_a_patient_is_told_which_part_of_the_journal_could_not_be_fetched(
     shown = await text(await tolvan.get("/portal/"))
     assert "Gick inte att hämta" in shown
     assert "EJ KONTROLLERAD" not in shown
+
+
+async def test_who_was_sent_with_a_mistyped_number_is_found_by_it_and_doubted(
+    staff: ClientSession, platform: Any
+) -> None:
+    mistyped = {"system": "http://electronichealth.se/identifier/personnummer", "value": "196101182804"}
+    platform.add({"resourceType": "Patient", "id": "mistyped", "identifier": [mistyped], "name": [{"family": "Ek"}]})
+    hits = await text(await staff.post("/portal/search", data={"q": "610118-2804"}))
+    assert "1 träff" in hits
+    assert "Numret stämmer inte" in hits
+    chart = await text(await staff.get("/portal/patients/mistyped"))
+    assert "Numret stämmer inte: kontrollera vem det är" in chart
 
 
 async def test_a_patient_cannot_search_patients(tolvan: ClientSession, platform: Any) -> None:

@@ -66,9 +66,19 @@ def test_a_number_in_any_notation_is_one_search(typed: str, value: str) -> None:
     assert finding.wanted(typed, TODAY).pairs == (("identifier", value),)
 
 
-def test_a_number_that_does_not_check_is_told_and_not_searched() -> None:
+def test_a_number_that_does_not_check_is_searched_as_it_is_and_told_when_nobody_has_it() -> None:
     found = finding.wanted("19610118-2804", TODAY)
-    assert (found.pairs, found.problem) == ((), "Numret stämmer inte. Kontrollera siffrorna.")
+    assert found.pairs == (("identifier", "196101182804,19610118-2804"),)
+    assert (found.by_number, found.problem) == (False, "")
+    assert found.doubt == "Numret stämmer inte. Kontrollera siffrorna."
+
+
+def test_a_number_that_breaks_its_rules_is_shown_and_doubted_unless_there_is_one_that_does_not() -> None:
+    mistyped = {"system": "urn:oid:1.2.752.129.2.1.3.1", "value": "196101182804"}
+    alone = person(a_patient(identifier=[mistyped]), TODAY)
+    assert (alone.number, alone.unproven) == ("19610118-2804", True)
+    both = person(a_patient(identifier=[mistyped, {"system": SYSTEM, "value": "196101182803"}]), TODAY)
+    assert (both.number, both.unproven) == ("19610118-2803", False)
 
 
 def test_names_and_a_birth_date_are_searched_together() -> None:

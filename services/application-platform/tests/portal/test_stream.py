@@ -76,10 +76,10 @@ async def test_a_notice_names_ids_and_a_lost_stream_goes_on_where_it_was(served:
         assert response.headers["Content-Type"].startswith("text/event-stream")
         stream = events(response)
         assert (await next_of(stream))[0] == "ready"
-        served.hub.publish([TOLVAN, "somebody"], [("Observation", "1")])
+        served.hub.publish([TOLVAN, "somebody"], ["Observation/1"])
         kind, position, data = await next_of(stream)
         assert (kind, data) == ("changed", {"patient": TOLVAN, "what": ["Observation/1"]})
-    served.hub.publish([TOLVAN], [("Observation", "2")])
+    served.hub.publish([TOLVAN], ["Observation/2"])
     async with staff.get(
         "/portal/events", params={"patient": watched}, headers={"Last-Event-ID": position}
     ) as response:
@@ -111,7 +111,7 @@ async def test_a_stream_ends_when_the_session_has_ended(served: Any, staff: Clie
         stream = events(response)
         await next_of(stream)
         served.sessions.discard("staff")
-        served.hub.publish([TOLVAN], [("Observation", "1")])
+        served.hub.publish([TOLVAN], ["Observation/1"])
         assert [(await next_of(stream))[0] for _ in range(2)] == ["changed", "signed-out"]
         with pytest.raises(StopAsyncIteration):
             await next_of(stream)

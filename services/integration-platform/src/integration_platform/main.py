@@ -59,9 +59,9 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
     )
     door = Door(receiver, register, settings.mllp_host or settings.host, settings.mllp_port, rules)
     ended = sessions.handlers(verifier) if verifier is not None else {}
-    inbox = Inbox(db, settings, "exchange", {TOPIC: keeping(register, translator.wake), **ended})
+    inbox = Inbox(db, settings, "exchange", {TOPIC: keeping(register, translator.wake, demo=settings.demo), **ended})
     parked = ParkedMessages(register, translator.wake)
-    operations = Operations("exchange", db, settings, places=[parked], steps=steps())
+    operations = Operations("exchange", db, settings, places=[parked], steps=steps(rules.certificate))
     reconciling.mount(operations, db, register, translator.wake)
     return Parts(db, producer, register, relay, receiver, translator, door, inbox, operations)
 
@@ -69,7 +69,7 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
 def _certificate(settings: Settings) -> tls.Certificate | None:
     if settings.mllp_certificate is None or settings.mllp_key is None:
         return None
-    return tls.Certificate(settings.mllp_certificate, settings.mllp_key, settings.mllp_clients)
+    return tls.Certificate(settings.mllp_certificate, settings.mllp_key, settings.mllp_clients, door="mllp")
 
 
 def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:

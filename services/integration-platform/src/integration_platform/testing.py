@@ -81,6 +81,17 @@ def an_oru(control: str = "M1", *, value: str = "5.60", pid: str = "", **msh: st
     )
 
 
+def a_step(number: str, step: int) -> str:
+    """One of a patient's messages in a row: a result that replaces the one before (KREA), one of its own (NA), a new name."""
+    segments = [f"PID|1||{number}^^^LIMS^MR||Steg{step:05}^Storm^^^^^L||19500907|M"]
+    for test, order in (("KREA", number), ("NA", f"{number}-{step:05}")):
+        segments += [
+            f"OBR|1||{order}^LIMS|{test}^{test}^L|||20260302083000|||||||||||||||||LAB|F",
+            f"OBX|1|NM|{test}^{test}^L||{step}|umol/L|||||F",
+        ]
+    return a_message("ORU^R01^ORU_R01", *segments, control=f"{number}-{step:05}")
+
+
 def an_adt(event: str, control: str = "M1", *, pid: str = "", more: str = "") -> str:
     """A visit: A01, A03, A04, A08; A40 takes its MRG segment as `more`."""
     pv1 = ["PV1", "1", "I", "MED1^12^2^NUS"] + [""] * 15 + ["V500^^^VIS^VN"] + [""] * 24 + ["20260301081500"]

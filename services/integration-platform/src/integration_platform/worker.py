@@ -26,6 +26,7 @@ from kit.db import Database
 from kit.outbox import LARGEST, Outgoing, TooLargeToTell, emit_raw
 from kit.problems import Kind, Problem
 from kit.telemetry import describe, enter_trace
+from kit.turns import Turns
 
 OLDEST = Gauge("exchange_oldest_waiting_seconds", "Age of the oldest message that is not translated yet")
 SETTLED = Metric("exchange_settled", "Messages translated or parked", ("outcome",))
@@ -33,7 +34,7 @@ SETTLED = Metric("exchange_settled", "Messages translated or parked", ("outcome"
 _LOCK = 0x6578630001  # advisory lock of this database: Exchange, translator
 _AT_ONCE = 64  # messages of one transaction
 _BREATH = 4  # messages between two looks at the event loop: acknowledgements go first
-_POLL, _SLOWEST, _STAND_BY = 0.02, 0.5, 1.0  # seconds
+_SLOWEST = 0.5  # seconds between two looks
 _LARGE = 32 * 1024  # bytes as stored; a larger message is translated beside the event loop
 _YIELD = 0.03  # seconds given to the doors at each look while they are pressed
 
@@ -79,37 +80,18 @@ class Translator:
         self._register = register
         self._told = told  # called after each commit: the relay may look
         self._pressed = pressed
-        self._woken = asyncio.Event()
+        self._turns = Turns(db, _LOCK, self.once, slowest=_SLOWEST)
         self._hash_key, self._epoch = b"", 1
 
     def wake(self) -> None:
-        self._woken.set()
+        self._turns.wake()
 
     async def run(self) -> None:
         """Until cancelled; raises what the database raises (the supervisor starts it again)."""
         async with self._db.transaction() as tx:
             found = await region.load(tx)
             self._hash_key, self._epoch = found.hash_key, found.epoch
-        connection = await self._db.connect()
-        try:
-            while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
-                await asyncio.sleep(_STAND_BY)
-            await self._work(connection)
-        finally:
-            connection.terminate()
-
-    async def _work(self, connection: asyncpg.Connection) -> None:
-        pause = _POLL
-        while True:
-            self._woken.clear()
-            if await self.once(connection):
-                pause = _POLL
-                continue
-            try:
-                await asyncio.wait_for(self._woken.wait(), pause)
-                pause = _POLL
-            except TimeoutError:
-                pause = min(pause * 1.5, _SLOWEST)
+        await self._turns.run()
 
     async def once(self, connection: asyncpg.Connection) -> int:
         """One transaction: take, translate, tell, settle. Returns how many messages."""

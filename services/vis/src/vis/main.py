@@ -4,6 +4,7 @@ from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from fhirserver.knowledge import Knowledge
 from fhirserver.operations.working import Jobs
+from fhirserver.profiling import IN_FORCE
 from fhirserver.promises import Promises
 from fhirserver.steps import access_log
 from fhirserver.subscribing import overseeing
@@ -21,7 +22,7 @@ from kit.outbox import Relay
 from kit.own_token import OwnToken
 from kit.process import Service
 from kit.web import new_app
-from vis import knowledge, reconciling, record
+from vis import knowledge, official_numbers, reconciling, record
 from vis.persons import handlers as persons
 from vis.persons.actions import NewPatients
 from vis.region_holds import RegionHolds
@@ -46,6 +47,8 @@ def build(settings: Settings) -> Service:
     copies = knowledge.Copies(db, region, own)
     profiles = Knowledge(copies)
     profiles.demand(settings.policy())
+    if settings.mode == "demo":
+        IN_FORCE.house = official_numbers.faults
     heard = {**persons.handlers(engine), **sessions.handlers(verifier), **knowledge.handlers()}
     inbox = Inbox(db, settings, "vis", heard)
     operations = Operations("vis", db, settings, steps=[access_log])

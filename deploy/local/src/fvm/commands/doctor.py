@@ -19,7 +19,7 @@ def add(verbs: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     settings = from_environment()
     bad = 0
-    for finding in _findings(settings):
+    for finding in findings(settings):
         bad += not finding.good
         print(f"{'ok ' if finding.good else 'NOT'}  {finding.what:<16} {finding.found}", flush=True)
         if not finding.good:
@@ -29,7 +29,8 @@ def run(chosen: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Everything that was looked at, in the order in which it should be mended."""
     now = state.read(places.Places(settings.data))
     running = state.runner(places.Places(settings.data)) is not None
     yield from looking.machine(settings)

@@ -44,22 +44,32 @@ def report(lags: dict[str, Any]) -> list[str]:
         lines.append("  nothing")
     lines += [f"At Kafka, not yet read {'':<24} behind   read/min   told/min"]
     for lag in here.values():
-        lines += [_arrow(arrow, lag["kafka"]) for arrow in lag["arrows"]]
+        lines += [_arrow(arrow, lag["kafka"], lag["kafka_why"]) for arrow in lag["arrows"]]
         lines += [f"  POSITION LOST: {one['reader']} {one['topic']}/{one['partition']}" for one in _lost(lag)]
     lines += _set_aside(here)
+    lines += [f"{name}: the database's disk is full" for name, lag in here.items() if lag["full"]]
     lines += ["Steps"]
     for name, lag in here.items():
         lines += [f"  {name:<12} {_step(step)}" for step in lag["steps"]]
     return lines
 
 
-def _arrow(arrow: dict[str, Any], kafka: bool) -> str:
+def _arrow(arrow: dict[str, Any], kafka: bool, why: str) -> str:
     behind = "?" if arrow["behind"] is None else arrow["behind"]
-    words = "" if kafka else "  Kafka does not answer"
+    words = "" if kafka else f"  {SILENT.get(why, SILENT['away'])}"
     rates = [f"{arrow[name]:>9.0f}" if arrow[name] is not None else f"{'?':>9}" for name in _RATES]
     return f"  {arrow['reader']:<21}{arrow['topic']:<32}{behind:>6}  {rates[0]}  {rates[1]}{words}"
 
 
+# Why Kafka does not answer, by kit.broker.Silence.
+SILENT = {
+    "away": "Kafka does not answer",
+    "silent": "Kafka takes connections but does not answer",
+    "expired": "Kafka's certificate has expired",
+    "untrusted": "Kafka's certificate is not of an authority we trust",
+    "own-expired": "our certificate for Kafka has expired",
+    "refused": "Kafka refuses our certificate",
+}
 _RATES = ("read_per_minute", "told_per_minute")
 
 
@@ -97,7 +107,8 @@ def _step(step: dict[str, Any]) -> str:
         words.append(f"{step['per_minute']:.0f} a minute")
     if step["newest_seconds"] is not None:
         words.append(f"newest {age(step['newest_seconds'])} ago")
-    elif step["name"] == "access log":
+    words += [f"turned away in the last minute: {count} ({why})" for why, count in step["turned_away"].items()]
+    if step["newest_seconds"] is None and step["name"] == "access log":
         words.append("nothing was read yet")
     return "  ".join(words)
 
@@ -106,6 +117,7 @@ def age(seconds: float | None) -> str:
     """`0.4 s`, `12 s`, `3 min`, `5 h`, `2 days`."""
     if seconds is None:
         return "?"
+    seconds = max(0.0, seconds)  # clocks that were set back make what has just come seem to lie ahead
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / size:.1f} {unit}" if seconds < 10 else f"{seconds / size:.0f} {unit}"

@@ -1,13 +1,14 @@
 """`fvm run`: the whole region in the foreground, until Ctrl-C."""
 
 import argparse
+import contextlib
 import os
 import signal
 import time
 from types import FrameType
 from typing import Any
 
-from fvm import demo, pids, show, state
+from fvm import beside, demo, pids, show, state
 from fvm.part import Stopped
 from fvm.people import everybody
 from fvm.places import Places
@@ -32,7 +33,8 @@ def run(chosen: argparse.Namespace) -> int:
         with state.alone(places):
             return _hold(settings, places, adopt=chosen.adopt)
     except state.AlreadyRunning:
-        raise Trouble(f"A region is already running in {settings.data}; `make down` stops it.") from None
+        otherwise = beside.differences(settings, state.read(places).urls)
+        raise Trouble(otherwise or f"A region is already running in {settings.data}; `make down` stops it.") from None
     except PermissionError as refused:
         raise Trouble(f"{refused.filename} may not be written by this user; choose another FVM_DATA.") from refused
 
@@ -85,13 +87,15 @@ def _ready(settings: Settings, places: Places, region: Region) -> None:
     urls = region.doors()
     show.doors(urls)
     show.crowd(everybody(settings))
-    print(f"\nup in {region.age():.1f} s; Ctrl-C (or `make down`) stops it\n", flush=True)
+    print(f"\nup in {region.age():.1f} s; Ctrl-C (or `make down`) stops it", flush=True)
+    show.portal(urls)
     state.write(places, state.State("ready", urls=urls))
 
 
 def _end(places: Places, region: Region, last: state.State) -> None:
     if not last.reason:
-        state.write(places, state.State("stopping"))
+        with contextlib.suppress(OSError):  # a full disk must not keep the parts from being stopped
+            state.write(places, state.State("stopping"))
     try:
         region.stop()
     finally:

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fvm import show, state
+from fvm import beside, show, state
 from fvm.people import everybody
 from fvm.places import Places
-from fvm.settings import from_environment
+from fvm.settings import Settings, from_environment
 from fvm.trouble import Trouble
 
 
@@ -26,7 +26,7 @@ def run(chosen: argparse.Namespace) -> int:
     settings = from_environment()
     places = Places(settings.data)
     if state.runner(places):
-        return _already(places)
+        return _already(settings, places)
     log = places.logs / "runner.log"
     try:
         places.logs.mkdir(parents=True, exist_ok=True)
@@ -77,15 +77,18 @@ def _pass_on(words: bytes) -> None:
     sys.stderr.flush()
 
 
-def _already(places: Places) -> int:
-    """Waits for a region that somebody else is starting, then says where it is."""
+def _already(settings: Settings, places: Places) -> int:
+    """Waits for a region that somebody else is starting, then says where it is. Trouble when it is not the one asked for."""
     until = time.monotonic() + 120
     while state.read(places).phase == "starting" and time.monotonic() < until:
         time.sleep(0.2)
     now = state.read(places)
     if now.phase != "ready":
         raise Trouble(now.reason or f"The region in {places.data} is {now.phase}; try again in a moment.")
+    if otherwise := beside.differences(settings, now.urls):
+        raise Trouble(otherwise)
     print("The region was already running.")
     show.doors(now.urls)
-    show.crowd(everybody(from_environment()))
+    show.crowd(everybody(settings))
+    show.portal(now.urls)
     return 0

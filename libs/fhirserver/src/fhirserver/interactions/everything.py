@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from access import allows
+from access import Sight, allows
 from fhircore.types import NAMES, TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.bodies import plain
@@ -10,6 +10,7 @@ from fhirserver.engine import Engine
 from fhirserver.interactions.search import searching
 from fhirserver.messages import Answer, Request
 from fhirserver.problems import Invalid, NotFound, NotSupported
+from fhirserver.refusing import notice
 from fhirserver.search.cursor import Position
 from fhirserver.search.plan import COLUMNS
 from fhirserver.search.sql import Values, seen
@@ -31,6 +32,7 @@ async def everything(engine: Engine, request: Request, id: str) -> Answer:
                 raise NotFound(f"There is no Patient/{id}", at="Patient")
             more, rows = len(rows) > count, rows[:count]
             others = await _referred(connection, engine, request, rows)
+            withheld = await engine.law.withheld(connection, request.sight, keys)
             if engine.mount.logged:
                 about = sorted({(row["pat"], row["rtype"], row["lab"]) for row in [*rows, *others] if row["pat"]})
                 entry = Entry(request.caller, "everything", about, len(rows) + len(others))
@@ -41,7 +43,8 @@ async def everything(engine: Engine, request: Request, id: str) -> Answer:
         cursor = engine.seal.close(Position((), rows[-1]["key"]), identity)
         links.append({"relation": "next", "url": f"{base}?_count={count}&_cursor={cursor}"})
     total = None if more or after is not None else len(rows)
-    return Answer(200, _bundle(engine, rows, others, total, links))
+    told = [notice(withheld)] if withheld else []
+    return Answer(200, _bundle(engine, request.sight, rows, others, total, links, told))
 
 
 def _parameters(request: Request) -> tuple[int, str | None]:
@@ -96,20 +99,23 @@ async def _referred(
 
 def _bundle(
     engine: Engine,
+    sight: Sight,
     rows: list[asyncpg.Record],
     others: list[asyncpg.Record],
     total: int | None,
     links: list[dict[str, str]],
+    told: list[bytes],
 ) -> bytes:
     head: dict[str, object] = {"resourceType": "Bundle", "type": "searchset"}
     if total is not None:
         head["total"] = total + len(others)
     head["link"] = links
     base = engine.mount.base.encode()
+    both = [(b"match", row) for row in rows] + [(b"include", row) for row in others]
+    bodies = [engine.shown(sight, row["rtype"], row["pat"], row["body"]) for _, row in both]
     entries = [
         b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"%s"}}'
-        % (base, NAMES[row["rtype"]].encode(), row["id"].encode(), engine.codec.unpack(row["body"]), mode)
-        for mode, group in ((b"match", rows), (b"include", others))
-        for row in group
-    ]
+        % (base, NAMES[row["rtype"]].encode(), row["id"].encode(), body, mode)
+        for (mode, row), body in zip(both, bodies, strict=True)
+    ] + told
     return plain(head)[:-1] + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}")

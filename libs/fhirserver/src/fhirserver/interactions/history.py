@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from access import allows
+from access import Sight, allows
 from fhircore.moments import moment
 from fhircore.types import NAMES, TYPES
 from fhirserver.accesslog import Entry
@@ -31,7 +31,7 @@ async def history(engine: Engine, request: Request, type_name: str, id: str) -> 
     asked.key, asked.rtypes = engine.keys.of(f"{type_name}/{id}"), [TYPES[type_name].number]
     with searching():
         async with engine.search_pool.acquire() as con:
-            total, hidden = await counted(con, asked, request, id)
+            total, hidden = await counted(con, engine, asked, request, id)
             rows = await page(con, engine, request, asked) if total else []
     if hidden and not total:
         await _log(engine, request, hidden, 0, len(hidden))
@@ -102,7 +102,7 @@ async def _ever_seen(engine: Engine, request: Request, asked: Asked, id: str) ->
         return False
     whole = Asked(asked.address, key=asked.key, rtypes=asked.rtypes)
     async with engine.search_pool.acquire() as con:
-        total, _ = await counted(con, whole, request, id)
+        total, _ = await counted(con, engine, whole, request, id)
     return total > 0
 
 
@@ -125,11 +125,12 @@ async def _answer(engine: Engine, request: Request, asked: Asked, rows: list[Any
     if total is not None:
         head["total"] = total
     body = plain({**head, "link": links})[:-1]
-    entries = [_entry(engine, row) for row in rows]
+    await engine.law.look(engine.search_pool, request.sight, (row["pat"] for row in rows))
+    entries = [_entry(engine, request.sight, row) for row in rows]
     return Answer(200, body + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
 
 
-def _entry(engine: Engine, row: Any) -> bytes:
+def _entry(engine: Engine, sight: Sight, row: Any) -> bytes:
     name = NAMES[row["rtype"]]
     deleted, first = row["op"] == "D", row["ver"] == 1
     method = "DELETE" if deleted else "POST" if first else "PUT"
@@ -138,6 +139,6 @@ def _entry(engine: Engine, row: Any) -> bytes:
     response = {"status": status, "etag": f'W/"{row["ver"]}"', "lastModified": instant(row["upd"])}
     parts = [b'{"fullUrl":', plain(f"{engine.mount.base}/{name}/{row['id']}")]
     if not deleted:
-        parts += (b',"resource":', engine.codec.unpack(row["body"]))
+        parts += (b',"resource":', engine.shown(sight, row["rtype"], row["pat"], row["body"]))
     parts += (b',"request":', plain(request), b',"response":', plain(response), b"}")
     return b"".join(parts)

@@ -1,15 +1,17 @@
 """vread: one version of a resource (http://hl7.org/fhir/R4/http.html#vread)."""
 
+from access import Decision
 from fhircore.types import TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request, stamps
 from fhirserver.problems import Gone, NotFound
+from fhirserver.refusing import withheld
 
 _SELECT = """
-select ver, upd, pat, lab, rtype, id, 'P' as op, body from res where key = $1 and ver = $2
+select ver, upd, pat, lab, dt, dte, rtype, id, 'P' as op, body from res where key = $1 and ver = $2
 union all
-select ver, upd, pat, lab, rtype, id, op, body from hist where key = $1 and ver = $2"""
+select ver, upd, pat, lab, null, null, rtype, id, op, body from hist where key = $1 and ver = $2"""
 
 
 async def vread(engine: Engine, request: Request, type_name: str, id: str, version: str) -> Answer:
@@ -22,12 +24,13 @@ async def vread(engine: Engine, request: Request, type_name: str, id: str, versi
         row = await connection.fetchrow(_SELECT, engine.keys.of(f"{type_name}/{id}"), int(version))
         if row is None or row["rtype"] != rtype or row["id"] != id:
             raise missing
-        seen = request.sight.sees(row["lab"], row["pat"])
+        (decision,) = await engine.law.decisions(connection, request.sight, [row])
+        seen = decision is Decision.PERMIT
         if row["pat"] and engine.mount.logged:
             about = ((row["pat"], rtype, row["lab"]),)
             await engine.log.append(connection, [Entry(request.caller, "vread", about, int(seen), int(not seen))])
     if not seen:
-        raise missing
+        raise withheld(decision, missing.detail, type_name)
     if row["op"] == "D":
         raise Gone(f"Version {version} of {type_name}/{id} is its deletion", at=type_name)
-    return Answer(200, engine.codec.unpack(row["body"]), stamps(row["ver"], row["upd"]))
+    return Answer(200, engine.shown(request.sight, rtype, row["pat"], row["body"]), stamps(row["ver"], row["upd"]))

@@ -27,9 +27,10 @@ from fhirserver.problems import Forbidden, NotFound
 
 NDJSON = b"application/fhir+ndjson"
 _BATCH = 1_000
-_SELECT = "select key, ver, pat, lab, body from res where key = any($1::bigint[])"
+_SELECT = "select key, ver, pat, lab, dt, dte, body, rtype from res where key = any($1::bigint[])"
 _OLD = """
-select h.key, h.ver, h.pat, h.lab, h.body from hist h join unnest($1::bigint[], $2::int[]) as u(key, ver)
+select h.key, h.ver, h.pat, h.lab, null::bigint as dt, null::bigint as dte, h.body, h.rtype
+from hist h join unnest($1::bigint[], $2::int[]) as u(key, ver)
 on h.key = u.key and h.ver = u.ver where h.op = 'P'"""
 _GONE = """
 select h.rtype, h.id, h.upd, h.pat, h.lab from hist h join unnest($1::bigint[], $2::int[]) as u(key, ver)
@@ -106,6 +107,7 @@ async def _log(engine: Engine, request: Request, part: Any, sight: Sight) -> Non
         return
     about = []
     returned = withheld = 0
+    await engine.law.look(engine.search_pool, sight, part["pats"])
     for pat, lab, count in zip(part["pats"], part["labs"], part["counts"], strict=True):
         if sight.sees(lab, pat):
             returned += count
@@ -144,8 +146,12 @@ async def _lines(engine: Engine, keys: list[int], vers: list[int], sight: Sight)
             for row in rows:
                 del wanted[row[0]]
             rows += await connection.fetch(_OLD, list(wanted), list(wanted.values()))
-    sees, unpack = sight.sees, engine.codec.unpack
-    lines = [unpack(body) for _, _, pat, lab, body in rows if sees(lab, pat)]
+        seen = await engine.law.sees(connection, sight, rows)
+    lines = [
+        engine.shown(sight, row["rtype"], row["pat"], row["body"])
+        for row, shown in zip(rows, seen, strict=True)
+        if shown
+    ]
     return b"\n".join([*lines, b""]) if lines else b""
 
 
@@ -153,12 +159,13 @@ async def _deleted(engine: Engine, keys: list[int], vers: list[int], sight: Sigh
     """A transaction of one DELETE per line."""
     async with engine.search_pool.acquire() as connection:
         rows = await connection.fetch(_GONE, keys, vers)
+        seen = await engine.law.sees(connection, sight, rows)
     lines = [
         plain({
             "resourceType": "Bundle", "type": "transaction", "meta": {"lastUpdated": instant(upd)},
             "entry": [{"request": {"method": "DELETE", "url": f"{NAMES[rtype]}/{id}"}}],
         })
-        for rtype, id, upd, pat, lab in rows if sight.sees(lab, pat)
+        for (rtype, id, upd, _, _), shown in zip(rows, seen, strict=True) if shown
     ]  # fmt: skip
     return b"\n".join([*lines, b""]) if lines else b""
 

@@ -19,7 +19,7 @@ from fhirserver.operations.jobs import Run
 from fhirserver.operations.planning import Part, Plan, columns
 from fhirserver.operations.settling import OWN, settled
 from fhirserver.problems import Forbidden, Invalid, NotFound, NotSupported
-from fhirserver.reading import Absent
+from fhirserver.reading import Found
 
 _ask = msgspec.json.Decoder(Ask).decode
 _INSERT = """
@@ -84,7 +84,7 @@ async def _members(engine: Engine, request: Request, id: str) -> list[str]:
         raise Forbidden("The token's scopes do not allow this for Group", at="scope")
     number = TYPES["Group"].number
     found = await engine.reader.read(engine.keys.of(f"Group/{id}"), number, id, request.caller, request.sight)
-    if isinstance(found, Absent):
+    if not isinstance(found, Found):
         raise NotFound(f"There is no Group/{id}", at="Group")
     group: dict[str, Any] = parsed(engine.codec.unpack(found.body))
     members = group.get("member", [])
@@ -109,7 +109,7 @@ async def work(engine: Engine, run: Run) -> str:
     ask = _ask(run.job.asked)
     await engine.labels.refresh(run.pool)
     patients = None if ask.patients is None else [key for one in ask.patients for key in engine.patient_keys(one)]
-    plan = Plan(engine, ask, engine.sight(run.job.caller), as_of, patients)
+    plan = Plan(engine, ask, await engine.sight(run.job.caller), as_of, patients)
     connection = await engine.db.connect()
     try:
         await connection.execute(f"set application_name = '{OWN}'")

@@ -33,7 +33,7 @@ from kit.refusals import as_problem
 _MOST = 5_000  # resources that one query may bring
 _SEARCHES = 200
 _SECONDS = 10
-_SELECT = "select key, rtype, id, pat, lab, body from res where key = any($1::bigint[])"
+_SELECT = "select key, rtype, id, pat, lab, dt, dte, body from res where key = any($1::bigint[])"
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _TYPES = (b"application/json", b"application/graphql-response+json")
@@ -190,17 +190,21 @@ class _Finding:
             return
         with searching():
             rows = await engine.search_pool.fetch(_SELECT, sorted(wanted))
-        for row in rows:
+            shown = await engine.law.sees(engine.search_pool, self.request.sight, rows)
+        for row, seen in zip(rows, shown, strict=True):
             if names[row["key"]] != f"{NAMES[row['rtype']]}/{row['id']}":
                 continue
             if row["pat"]:
                 self.about.add((row["pat"], row["rtype"], row["lab"]))
-            if not self.request.sight.sees(row["lab"], row["pat"]):
+            if not seen:
                 self.withheld += 1
                 continue
             self.returned += 1
-            resource = _decode(engine.codec.unpack(row["body"]))
+            resource = _decode(self._shown(row))
             self.known |= dict.fromkeys(wanted[row["key"]], resource)
+
+    def _shown(self, row: Any) -> bytes:
+        return self.engine.shown(self.request.sight, row["rtype"], row["pat"], row["body"])
 
     async def _search(self, need: Search) -> None:
         self._allow(need.type, "s")
@@ -224,7 +228,7 @@ class _Finding:
         self.returned += len(page.rows)
         seal, identity = self.engine.seal, asked.identity()
         self.known[need] = Page(
-            [_decode(self.engine.codec.unpack(row["body"])) for row in page.rows],
+            [_decode(self._shown(row)) for row in page.rows],
             count=page.total,
             offset=None if query.cursor else 0,
             pagesize=20 if query.count is None else query.count,

@@ -69,8 +69,10 @@ class Plan:
 
     async def begin(self, con: Connection) -> None:
         """Reads what was changed after the moment of the export; inside the snapshot, before any type."""
-        for rtype, op, upd, *row in await con.fetch(_CHANGED, self.as_of):
-            if op == "P" and self._within(upd) and self.sight.sees(row[3], row[2]) and self._about(row[2]):
+        rows = await con.fetch(_CHANGED, self.as_of)
+        seen = await self.engine.law.sees(con, self.sight, rows)
+        for (rtype, op, upd, *row), shown in zip(rows, seen, strict=True):
+            if op == "P" and shown and self._within(upd) and self._about(row[2]):
                 self.earlier.setdefault(rtype, []).append(row)
 
     def _within(self, upd: datetime) -> bool:

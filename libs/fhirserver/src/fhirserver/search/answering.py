@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from access import allows
+from access import Decision, Sight, allows
 from fhircore.outcome import Issue, operation_outcome
 from fhircore.types import NAMES, TYPES
 from fhirserver.accesslog import Entry
@@ -16,6 +16,7 @@ from fhirserver.bodies import plain
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request
 from fhirserver.problems import Invalid, NotSupported
+from fhirserver.refusing import notice
 from fhirserver.search import sorting
 from fhirserver.search.asked import Asked
 from fhirserver.search.cursor import Position
@@ -30,6 +31,7 @@ from fhirserver.search.termstore import TermStore
 from kit.db import Connection
 from kit.problems import Unavailable
 
+_PATIENT = TYPES["Patient"].number
 _DEFAULT, _LARGEST = 20, 1000  # rows of a page
 _COUNTED = 10_000  # an estimate is exact up to here
 
@@ -40,6 +42,7 @@ class Page:
 
     rows: list[asyncpg.Record] = field(default_factory=list)
     others: list[asyncpg.Record] = field(default_factory=list)
+    withheld: set[Decision] = field(default_factory=set)  # why something of the patient is not shown
     total: int | None = None
     following: Position | None = None
     previous: Position | None = None
@@ -58,8 +61,9 @@ async def answer(engine: Engine, request: Request, asked: Asked) -> Answer:
             if query.explain:
                 return Answer(200, await explained(connection, made, made.page(limit, after)))
             page = await _fetch(connection, engine, request, made, limit, after)
+            page.withheld = await engine.law.withheld(connection, request.sight, _one_patient(engine, made))
     await _log(engine, request, made, [*page.rows, *page.others])
-    return Answer(200, _bundle(engine, asked, page))
+    return Answer(200, _bundle(engine, request, asked, page))
 
 
 async def found(engine: Engine, request: Request, asked: Asked) -> tuple[Plan, Page]:
@@ -144,6 +148,8 @@ async def _fetch(
     if query.include or query.revinclude:
         scopes = request.caller.scopes
         page.others = await Bringing(con, made.ground, lambda name: allows(scopes, name, "r")).all(query, page.rows)
+    found = (row["pat"] for row in (*page.rows, *page.others) if row["rtype"] == _PATIENT)
+    await engine.law.look(con, request.sight, found)
     return page
 
 
@@ -190,6 +196,12 @@ async def _log(engine: Engine, request: Request, made: Plan, rows: Sequence[asyn
         await engine.together.write(Entry(request.caller, "search", sorted(about), len(rows)))
 
 
+def _one_patient(engine: Engine, made: Plan) -> list[int]:
+    """The keys of the patient whom the search is about; none when it is about several persons, or nobody in particular."""
+    patients = made.patients
+    return patients if patients and set(patients) <= set(engine.persons.expanded(patients[0])) else []
+
+
 def _links(engine: Engine, asked: Asked, page: Page) -> list[dict[str, str]]:
     base, identity = engine.mount.base, asked.identity()
     links = [{"relation": "self", "url": asked.url(base)}]
@@ -199,27 +211,30 @@ def _links(engine: Engine, asked: Asked, page: Page) -> list[dict[str, str]]:
     return links
 
 
-def _bundle(engine: Engine, asked: Asked, page: Page) -> bytes:
+def _bundle(engine: Engine, request: Request, asked: Asked, page: Page) -> bytes:
     """The searchset, joined from stored bytes."""
     head: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if page.total is not None:
         head["total"] = page.total
     head["link"] = _links(engine, asked, page)
     groups = ((b"match", page.rows, cut_for(asked.query)), (b"include", page.others, summary_cut(asked.query)))
-    base, unpack = engine.mount.base.encode(), engine.codec.unpack
+    base = engine.mount.base.encode()
     entries = [
         b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"%s"}}'
-        % (base, NAMES[row["rtype"]].encode(), row["id"].encode(), _cut(unpack(row["body"]), row, cut), mode)
+        % (base, NAMES[row["rtype"]].encode(), row["id"].encode(), _cut(engine, request.sight, row, cut), mode)
         for mode, rows, cut in groups
         for row in rows
     ]
+    if page.withheld:
+        entries.append(notice(page.withheld))
     if asked.query.ignored:
         entries.append(_ignored(asked.query.ignored))
     body = plain(head)
     return body[:-1] + b',"entry":[' + b",".join(entries) + b"]}" if entries else body
 
 
-def _cut(body: bytes, row: asyncpg.Record, cut: Cut | None) -> bytes:
+def _cut(engine: Engine, sight: Sight, row: asyncpg.Record, cut: Cut | None) -> bytes:
+    body = engine.shown(sight, row["rtype"], row["pat"], row["body"])
     return body if cut is None else cut(body, NAMES[row["rtype"]])
 
 

@@ -13,6 +13,7 @@ from fhirserver.index import SUBJECT
 from fhirserver.problems import NotSupported
 from fhirserver.search import ranges, tokens
 from fhirserver.search.composites import composite
+from fhirserver.search.finding import asks_more, known, protection
 from fhirserver.search.ground import Ground, Place, all_of, any_of
 from fhirserver.search.sql import Values, seen
 from fhirserver.words import CONTENT, NARRATIVE, folded_words, hashed
@@ -20,8 +21,16 @@ from fhirserver.words import CONTENT, NARRATIVE, folded_words, hashed
 __all__ = ["Ground", "predicate"]
 
 
-def predicate(ground: Ground, values: Values, alias: str, type_name: str, criterion: Criterion) -> str:  # noqa: C901 (one case per kind)
-    """One criterion as SQL on rows of `alias`, which are of this type."""
+def predicate(ground: Ground, values: Values, alias: str, type_name: str, criterion: Criterion) -> str:
+    """One criterion as SQL on rows of `alias`, which are of this type; of patients only as far as they may be found by it."""
+    found = _asked(ground, values, alias, type_name, criterion)
+    if not (ground.sight.depends and asks_more(type_name, criterion)):
+        return found
+    protected = _asked(ground, values, alias, "Patient", protection())
+    return f"({found} and {known(ground.sight, values, alias)} and not coalesce({protected}, false))"
+
+
+def _asked(ground: Ground, values: Values, alias: str, type_name: str, criterion: Criterion) -> str:  # noqa: C901 (one case per kind)
     match criterion:
         case Id(ids):
             return f"{alias}.key = any({values.keys([ground.keys.of(f'{type_name}/{id}') for id in ids])})"

@@ -47,11 +47,11 @@ def _needed(type_name: str) -> frozenset[str]:
 def _data(body: bytes, _type_name: str) -> bytes:
     members = _members(body)
     members.pop("text", None)
-    return _marked(members)
+    return subsetted(members)
 
 
 def _only(body: bytes, names: frozenset[str]) -> bytes:
-    return _marked({name: value for name, value in _members(body).items() if name.removeprefix("_") in names})
+    return subsetted({name: value for name, value in _members(body).items() if name.removeprefix("_") in names})
 
 
 def _summary(body: bytes, type_name: str) -> bytes:
@@ -61,7 +61,7 @@ def _summary(body: bytes, type_name: str) -> bytes:
     for path in paths:
         if path and "." not in path and path in kept:
             kept[path] = msgspec.Raw(_pruned(bytes(kept[path]), path, paths))
-    return _marked(kept)
+    return subsetted(kept)
 
 
 def _pruned(value: bytes, path: str, paths: Paths) -> bytes:
@@ -77,7 +77,7 @@ def _pruned(value: bytes, path: str, paths: Paths) -> bytes:
     return _joined(kept)
 
 
-def _marked(members: dict[str, msgspec.Raw]) -> bytes:
+def subsetted(members: dict[str, msgspec.Raw]) -> bytes:
     """The members, with the tag that says that they are not all of the resource."""
     meta = _members(members.get("meta", b"{}"))
     tags = bytes(meta["tag"]) if "tag" in meta else b"[]"

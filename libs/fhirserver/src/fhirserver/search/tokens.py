@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from fhircore.identifiers import NotAnIdentifier, canonical, is_known
+from fhircore.identifiers import is_known, kept
 from fhircore.params import SearchParam, params_of
 from fhircore.query import ReferenceValue, StringValue, TokenValue, TypedIdentifier
 from fhircore.types import TYPES
@@ -52,10 +52,7 @@ def _canonical(place: Place, value: TokenValue) -> list[int]:
     """The value under the canonical name of its system, when it is one we know (FHR-05)."""
     if value.system is None or value.code is None or not is_known(value.system):
         return []
-    try:
-        known = canonical(value.system, value.code)
-    except NotAnIdentifier:
-        return []
+    known = kept(value.system, value.code)
     return [place.ground.keys.token(f"{place.at}|{known.system}|{known.value}")]
 
 

@@ -161,7 +161,7 @@ class Notifier:
     async def _tell(self, sub: Subscription, events: list[Event]) -> bool:
         """Decides, logs, sends. Whether to go on."""
         engine = self._engine
-        found = await decided(engine, sub.owner, engine.sight(sub.owner), events)
+        found = await decided(engine, sub.owner, await engine.sight(sub.owner), events)
         call: Call | None
         if sub.topic:
             call = await topic_call(engine, sub, "event-notification", events, found)

@@ -69,7 +69,7 @@ async def _match(engine: Engine, con: Connection, sub: Subscription, changes: Se
 async def meeting(engine: Engine, sub: Subscription, ids: Sequence[str]) -> list[Any]:
     """The rows among these ids that meet the criteria and that the owner may see."""
     pairs = [*parse_qsl(sub.criteria, keep_blank_values=True), ("_id", ",".join(ids))]
-    request = Request("GET", (sub.type_name,), urlencode(pairs), {}, b"", sub.owner, engine.sight(sub.owner))
+    request = Request("GET", (sub.type_name,), urlencode(pairs), {}, b"", sub.owner, await engine.sight(sub.owner))
     with searching():
         made = await planned(engine, request, of_type(request, sub.type_name))
         some = made.some(len(ids))

@@ -23,10 +23,10 @@ from kit.db import Connection, Pool
 
 _PROFILE = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4"
 _VERSIONS = """
-select r.key, r.ver, r.pat, r.lab, r.rtype, r.body from res r join unnest($1::bigint[], $2::int[]) as u(key, ver)
+select r.key, r.ver, r.pat, r.lab, r.rtype, r.dt, r.dte, r.body from res r join unnest($1::bigint[], $2::int[]) as u(key, ver)
 on r.key = u.key and r.ver = u.ver
 union all
-select h.key, h.ver, h.pat, h.lab, h.rtype, h.body from hist h join unnest($1::bigint[], $2::int[]) as u(key, ver)
+select h.key, h.ver, h.pat, h.lab, h.rtype, null, null, h.body from hist h join unnest($1::bigint[], $2::int[]) as u(key, ver)
 on h.key = u.key and h.ver = u.ver where h.op = 'P'"""
 EVENT = "n, key, rtype, rid, ver, at, state"
 
@@ -62,11 +62,11 @@ async def decided(engine: Engine, caller: Caller, sight: Sight, events: Sequence
     rows = await pool.fetch(_VERSIONS, [one.key for one in events], [one.ver for one in events])
     bodies: dict[tuple[int, int], bytes] = {}
     about: set[tuple[int, int, int]] = set()
-    for row in rows:
+    for row, shown in zip(rows, await engine.law.sees(pool, sight, rows), strict=True):
         if row["pat"]:
             about.add((row["pat"], row["rtype"], row["lab"]))
-        if sight.sees(row["lab"], row["pat"]) and allows(caller.scopes, NAMES[row["rtype"]], "r"):
-            bodies[row["key"], row["ver"]] = engine.codec.unpack(row["body"])
+        if shown and allows(caller.scopes, NAMES[row["rtype"]], "r"):
+            bodies[row["key"], row["ver"]] = engine.shown(sight, row["rtype"], row["pat"], row["body"])
     return Decided(bodies, sorted(about), len(rows) - len(bodies))
 
 

@@ -1,6 +1,6 @@
 """The state of a subscription: in its row, and as a new version of its resource, in one transaction."""
 
-from access import Sight
+from access import all_seeing
 from fhirserver.bodies import parsed
 from fhirserver.engine import Engine
 from fhirserver.subscribing.model import Subscription
@@ -21,7 +21,7 @@ async def change(engine: Engine, con: Connection, sub: Subscription, state: str,
         return
     raw = with_members(engine.codec.unpack(row["body"]), status=state, error=error or None)
     put = Put("Subscription", sub.id, raw, parsed(raw), row["lab"])
-    await engine.writer.apply(con, [put], Sight(everything=True))
+    await engine.writer.apply(con, [put], all_seeing())
 
 
 async def turn_off(engine: Engine, con: Connection, sub: Subscription, why: str) -> None:

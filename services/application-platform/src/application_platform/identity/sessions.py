@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -28,7 +29,28 @@ browser_session = sa.Table(
     sa.Column("expires_at", sa.TIMESTAMP(timezone=True), nullable=False),
     sa.Column("ended_at", sa.TIMESTAMP(timezone=True)),
     sa.Column("ended_because", sa.Text),
+    sa.Column("agent", sa.Text, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and by whom somebody was signed in: the browser in a few words, the issuer that said who it is (empty: we)."""
+
+    agent: str = ""
+    issuer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A living session in the list that its owner sees."""
+
+    id: str
+    commission_id: str | None
+    created_at: datetime
+    seen_at: datetime
+    agent: str
 
 
 def _hash(secret: str) -> bytes:
@@ -37,7 +59,7 @@ def _hash(secret: str) -> bytes:
 
 
 async def begin(
-    tx: AsyncConnection, who: Person, commission_id: str | None, at: datetime, limits: Limits
+    tx: AsyncConnection, who: Person, commission_id: str | None, at: datetime, limits: Limits, place: Place
 ) -> tuple[str, Session]:
     """A new session and the secret for its cookie; the secret is not kept."""
     secret = secrets.token_urlsafe(32)
@@ -50,6 +72,8 @@ async def begin(
         "created_at": at,
         "seen_at": at,
         "expires_at": at + limits.absolute,
+        "agent": place.agent,
+        "issuer": place.issuer,
     }
     await tx.execute(browser_session.insert().values(values))
     found = await store.valid_commission(tx, commission_id, at) if commission_id else None
@@ -80,6 +104,24 @@ async def alive(tx: AsyncConnection, session_id: str, at: datetime, limits: Limi
     column = browser_session.c
     living = (column.ended_at.is_(None), column.expires_at > at, column.seen_at > at - limits.idle)
     return bool(await tx.scalar(sa.select(sa.exists().where(column.id == session_id, *living))))
+
+
+async def place(tx: AsyncConnection, session_id: str) -> Place:
+    """Where a session was begun."""
+    query = sa.select(browser_session.c.agent, browser_session.c.issuer).where(browser_session.c.id == session_id)
+    row = (await tx.execute(query)).one()
+    return Place(row.agent, row.issuer)
+
+
+async def living(tx: AsyncConnection, person_id: str, at: datetime, limits: Limits) -> list[Seen]:
+    """The living sessions of a person, the latest first."""
+    column = browser_session.c
+    alive_now = (column.ended_at.is_(None), column.expires_at > at, column.seen_at > at - limits.idle)
+    query = (
+        sa.select(browser_session).where(column.person_id == person_id, *alive_now).order_by(column.created_at.desc())
+    )
+    rows = (await tx.execute(query)).all()
+    return [Seen(row.id, row.commission_id, row.created_at, row.seen_at, row.agent) for row in rows]
 
 
 async def end(tx: AsyncConnection, session_id: str, reason: Reason, at: datetime) -> bool:

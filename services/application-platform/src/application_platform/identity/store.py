@@ -95,6 +95,15 @@ async def assignments(tx: AsyncConnection, person_id: str) -> list[Assignment]:
     return [_assignment(row) for row in (await tx.execute(query)).all()]
 
 
+async def demo_assignments(tx: AsyncConnection) -> dict[str, list[Assignment]]:
+    """The commissions of all demo people by person, in the order of `assignments`."""
+    query = sa.select(commission).join(person, person.c.id == commission.c.person_id).where(person.c.demo)
+    found: dict[str, list[Assignment]] = {}
+    for row in (await tx.execute(query.order_by(commission.c.id))).all():
+        found.setdefault(row.person_id, []).append(_assignment(row))
+    return found
+
+
 async def assignment(tx: AsyncConnection, commission_id: str) -> Assignment | None:
     row = (await tx.execute(sa.select(commission).where(commission.c.id == commission_id))).one_or_none()
     return _assignment(row) if row else None

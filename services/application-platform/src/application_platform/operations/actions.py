@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from application_platform.operations.model import PARTS, Picture, Seen, picture
+from application_platform.operations.model import Picture, Seen, picture
+from application_platform.operations.troubles import PARTS
 from kit.http import Answer, Client, Declined
 from kit.problems import Kind, Problem, Unavailable
 

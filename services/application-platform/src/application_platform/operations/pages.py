@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from application_platform.operations import words
 from application_platform.operations.actions import NotThere, Region
 from application_platform.operations.content import readable
-from application_platform.operations.model import PARTS
+from application_platform.operations.troubles import PARTS
 from application_platform.portal import render
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.refusals import PageRoute, Words

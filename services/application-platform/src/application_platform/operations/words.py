@@ -19,6 +19,7 @@ def goes() -> dict[str, Any]:
 _CODES = {
     "kit/unavailable": "en del som behövs svarar inte",
     "kit/fault": "ett fel i programmet",
+    "kit/no-room": "databasens disk är full",
     "kit/position-lost": "Kafka har inte längre det som står på tur",
     "kit/unreadable-event": "händelsen går inte att läsa",
     "kit/malformed": "innehållet går inte att läsa",
@@ -50,6 +51,25 @@ def error(text: str) -> str:
     if text == "replayed":
         return "spelas om just nu"
     return f"ett fel i programmet ({text.partition('(')[0].rpartition('.')[2]})"
+
+
+_LOOPS = {
+    "Relay": "utkorgen till Kafka",
+    "inbox": "inkorgen från Kafka",
+    "translator": "översättaren",
+    "mllp": "dörren för HL7 v2",
+    "operations": "mätningen av läget",
+    "news": "nyheter till öppna sidor",
+    "upkeep": "städningen av inloggningar",
+    "Jobs": "export och import",
+    "Notifier": "prenumerationer",
+}
+
+
+def loop(check: str) -> str:
+    """A loop that is down, of its check's name (`loop inbox vis`); its own name where there is no word."""
+    name = check.removeprefix("loop ")
+    return _LOOPS.get(name.partition(" ")[0], name)
 
 
 def span(seconds: float) -> str:

@@ -11,11 +11,15 @@ _LEAST = 2  # letters in a name
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A search that may be sent; `problem` says in Swedish how to write when it may not."""
+    """A search that may be sent; `problem` says in Swedish how to write when it may not.
+
+    `doubt` is what to say when nobody is found: some system may have sent the number just as it was mistyped here.
+    """
 
     pairs: tuple[tuple[str, str], ...] = ()
     by_number: bool = False
     problem: str = ""
+    doubt: str = ""
 
 
 def wanted(typed: str, today: date) -> Wanted:
@@ -32,10 +36,11 @@ def wanted(typed: str, today: date) -> Wanted:
 def _by_number(found: re.Match[str], today: date) -> Wanted:
     century, birth, sign, last = found.groups()
     digits = f"{century or _century(birth, sign, today)}{birth}{last.upper()}"
-    if last.isdigit() and not checks(digits):
-        return Wanted(problem="Numret stämmer inte. Kontrollera siffrorna.")
     written = f"{digits[:8]}-{digits[8:]}"
-    return Wanted((("identifier", f"{digits},{written}"),), by_number=True)
+    pairs = (("identifier", f"{digits},{written}"),)
+    if last.isdigit() and not checks(digits):
+        return Wanted(pairs, doubt="Numret stämmer inte. Kontrollera siffrorna.")
+    return Wanted(pairs, by_number=True)
 
 
 def _by_words(text: str) -> Wanted:

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from application_platform.portal.live import Hub
+from application_platform.portal.hearing import News, tell
+from kit.db import driver
 from kit.events import CloudEvent
 from kit.problems import Malformed
 
@@ -31,15 +32,19 @@ class RecordChanged(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(RecordChanged)
 
 
-def handlers(hub: Hub) -> dict[str, Handler]:
+def handlers() -> dict[str, Handler]:
     """By topic, as `kit.inbox.Inbox` takes them."""
 
-    async def record_changed(_: AsyncConnection, events: Sequence[CloudEvent]) -> None:
-        # Pages are told before the position commits: a notice that comes twice only makes a page look twice.
-        for found in [_read(event) for event in events]:
-            hub.publish(found.patients, [(named.type, named.id) for named in found.resources])
+    async def record_changed(tx: AsyncConnection, events: Sequence[CloudEvent]) -> None:
+        await tell(await driver(tx), [news(event) for event in events])
 
     return {RECORD_CHANGED: record_changed}
+
+
+def news(event: CloudEvent) -> News:
+    """What open pages are told of this event. Raises Malformed when it is not what its schema says."""
+    found = _read(event)
+    return News(found.patients, tuple(f"{named.type}/{named.id}" for named in found.resources))
 
 
 def _read(event: CloudEvent) -> RecordChanged:

@@ -42,9 +42,13 @@ class Listener:
         try:
             self.queue.put_nowait(notice)
         except asyncio.QueueFull:
-            while not self.queue.empty():
-                self.queue.get_nowait()
-            self.queue.put_nowait(GAP)
+            self.miss()
+
+    def miss(self) -> None:
+        """Instead of everything that waits: ask what you missed."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(GAP)
 
     async def told(self, seconds: float) -> AsyncIterator[Notice | Gap | None]:
         """What is new, for ever; None after every `seconds` of silence (a heartbeat). Ends when the hub stops."""
@@ -61,9 +65,10 @@ class Listener:
 
 
 class Hub:
-    """In-process: one per application platform process. Everything happens on the event loop, so nothing is locked.
+    """In-process: one per application platform process; `hearing.py` brings what any of them has read.
 
-    A position ("epoch-number") names a place in this process's notices; a page carries the one it was rendered at.
+    Everything happens on the event loop, so nothing is locked. A position ("epoch-number") names a place in this process's
+    notices; a page carries the one it was rendered at.
     """
 
     def __init__(self) -> None:
@@ -84,16 +89,23 @@ class Hub:
     def listening(self) -> int:
         return len(self._listeners)
 
-    def publish(self, patient_ids: Iterable[str], what: Sequence[tuple[str, str]]) -> None:
-        """Tells every open page of these patients that the resources `what` (type, id) are new or changed."""
+    def publish(self, patient_ids: Iterable[str], what: Sequence[str]) -> None:
+        """Tells every open page of these patients that the resources `what` ("Type/id") are new or changed."""
         patients = frozenset(patient_ids)
         if not patients or not what:
             return
         self._number += 1
-        notice = Notice(self._number, patients, tuple(f"{type}/{id}" for type, id in what))
+        notice = Notice(self._number, patients, tuple(what))
         self._recent.append(notice)
         for listener in self._listeners:
             listener.offer(notice)
+
+    def lost(self) -> None:
+        """Something may have been said that was not heard here: every page must ask, also those that come back later."""
+        self._epoch = secrets.token_hex(4)
+        self._recent.clear()
+        for listener in self._listeners:
+            listener.miss()
 
     @contextmanager
     def listen(self, patients: frozenset[str], after: str = "") -> Iterator[Listener]:

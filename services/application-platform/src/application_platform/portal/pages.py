@@ -81,6 +81,8 @@ async def search(
     hits = [person(found, today) for found in timeline.matches(bundle)]
     if wanted.by_number and len(hits) == 1:
         return RedirectResponse(f"/portal/patients/{hits[0].id}", 303)
+    if wanted.doubt and not hits:
+        return _found(request, portal, reader, q, wanted.doubt, None)
     return _found(request, portal, reader, q, "", sorted(hits, key=lambda hit: (hit.family, hit.given, hit.born)))
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from application_platform.portal.swedish import SEXES, age, moment
+from fhircore.identifiers import NotAnIdentifier, canonical
 
 Resource = Mapping[str, Any]
 
@@ -49,6 +50,7 @@ class Person:
     deceased: str = ""  # a date, "ja" when only the fact is known, "" while alive
     protected: bool = False
     unidentified: bool = False  # nobody knows yet who it is
+    unproven: bool = False  # the number breaks the rules of its kind: it says nothing about who it is
 
     @property
     def name(self) -> str:
@@ -69,7 +71,7 @@ class Person:
 def person(patient: Resource, today: date) -> Person:
     """The identity line of a FHIR R4 Patient; missing parts become words, never signs."""
     family, given = _name(patient)
-    label, number = _number(patient)
+    label, number, unproven = _number(patient)
     born = moment(patient.get("birthDate"))
     ended = _deceased(patient)
     until = moment(ended) if ended not in ("", "ja") else None
@@ -83,6 +85,7 @@ def person(patient: Resource, today: date) -> Person:
         age=_age(born.day if born else None, until.day if until else today, ended),
         sex=SEXES.get(str(patient.get("gender", "")), "ej angivet"),
         deceased=until.date if until else ended,
+        unproven=unproven,
         unidentified=not family and not given,
         protected=any(label.get("code") in _PROTECTED for label in patient.get("meta", {}).get("security", ())),
     )
@@ -104,17 +107,24 @@ def _name(patient: Resource) -> tuple[str, str]:
     return (family, given) if family or given else ("", str(name.get("text", "")))
 
 
-def _number(patient: Resource) -> tuple[str, str]:
+def _number(patient: Resource) -> tuple[str, str, bool]:
+    """Label, number as shown, and whether it breaks the rules of its kind; one that does not is shown before one that does."""
+    broken: tuple[str, str, bool] | None = None
     for label, systems in _KINDS:
-        for value in _values(patient.get("identifier", ()), systems):
-            return label, display_number(value)
-    return "Personnummer", ""
+        for system, value in _values(patient.get("identifier", ()), systems):
+            try:
+                canonical(system, value)
+            except NotAnIdentifier:
+                broken = broken or (label, display_number(value), True)
+            else:
+                return label, display_number(value), False
+    return broken or ("Personnummer", "", False)
 
 
-def _values(identifiers: Iterable[Resource], systems: set[str]) -> Iterable[str]:
+def _values(identifiers: Iterable[Resource], systems: set[str]) -> Iterable[tuple[str, str]]:
     for identifier in identifiers:
         if identifier.get("system") in systems and identifier.get("value") and identifier.get("use") != "old":
-            yield str(identifier["value"])
+            yield identifier["system"], str(identifier["value"])
 
 
 def _deceased(patient: Resource) -> str:

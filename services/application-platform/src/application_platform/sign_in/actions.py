@@ -8,21 +8,25 @@ from application_platform import events
 from application_platform.events import Reason
 from application_platform.identity import model, sessions, store
 from application_platform.identity.model import Limits, NoCommission, Session
+from application_platform.identity.sessions import Place
 from application_platform.tokens import grants
 
 
-async def sign_in(tx: AsyncConnection, person_id: str, at: datetime, limits: Limits) -> tuple[str, Session]:
+async def sign_in(
+    tx: AsyncConnection, person_id: str, at: datetime, limits: Limits, place: Place, wanted: str | None = None
+) -> tuple[str, Session]:
     """Begins a session and returns the cookie's secret with it. The caller has made sure of who it is.
 
     Somebody with one valid commission works under it at once; with several the session waits for a choice
-    (`Session.complete`). Raises PersonNotFound, or NoCommission for staff without a valid one.
+    (`Session.complete`), unless one is `wanted`, which whoever vouches for the person named. Raises PersonNotFound, or
+    NoCommission for staff without a valid one.
     """
     person = await store.load(tx, person_id)
     active = [held.commission for held in await store.assignments(tx, person.id) if held.active(at)]
     if person.kind == "staff" and not active:
         raise NoCommission
-    only = active[0].id if len(active) == 1 else None
-    return await sessions.begin(tx, person, only, at, limits)
+    named = [held.id for held in active if wanted in (None, held.id)]
+    return await sessions.begin(tx, person, named[0] if len(named) == 1 else None, at, limits, place)
 
 
 async def choose_commission(
@@ -34,7 +38,7 @@ async def choose_commission(
     """
     chosen = model.choose(await store.assignments(tx, session.person.id), commission_id, at)
     await end(tx, session.id, "commission-changed", at)
-    return await sessions.begin(tx, session.person, chosen.id, at, limits)
+    return await sessions.begin(tx, session.person, chosen.id, at, limits, await sessions.place(tx, session.id))
 
 
 async def end(tx: AsyncConnection, session_id: str, reason: Reason, at: datetime) -> None:
@@ -42,3 +46,13 @@ async def end(tx: AsyncConnection, session_id: str, reason: Reason, at: datetime
     if await sessions.end(tx, session_id, reason, at):
         apps = await grants.end_online(tx, session_id, reason, at)
         await events.tell_revoked(tx, [session_id, *apps], reason, at)
+
+
+async def end_everywhere(tx: AsyncConnection, person_id: str, at: datetime, limits: Limits) -> list[str]:
+    """Ends every session and every app of a person, offline ones too; returns the sessions that ended."""
+    over = [one.id for one in await sessions.living(tx, person_id, at, limits)]
+    for session_id in over:
+        await end(tx, session_id, "signed-out", at)
+    apps = await grants.end_all(tx, grants.app_grant.c.person_id == person_id, "signed-out", at)
+    await events.tell_revoked(tx, apps, "signed-out", at)
+    return over

@@ -15,7 +15,7 @@ from kit.problems import Kind, Problem
 
 HOME = "/portal/"
 # A path of ours: never "//host" or "/\host", which browsers read as another site.
-_OURS = re.compile(r"/(?:portal|auth/authorize)(?:[/?][\x21-\x5b\x5d-\x7e]*)?")
+_OURS = re.compile(r"/(?:portal|auth/authorize|auth/sessions)(?:[/?][\x21-\x5b\x5d-\x7e]*)?")
 
 
 class FromElsewhere(Problem):

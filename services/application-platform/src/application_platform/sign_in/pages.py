@@ -1,6 +1,6 @@
 """The door's pages: development sign-in, the choice of commission, signing out.
 
-Templates are the portal's: `sign_in.html` with people (id, name, kind, title, initials), error, next, csrf, production;
+Templates are the portal's: `sign_in.html` with choices (choosing.py), typed, error, next, csrf, production;
 `commission.html` with person, commissions (id, unit_name, provider_name, role, valid_to, active), error, next, csrf.
 """
 
@@ -17,11 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from application_platform.demo.people import OnlyInDemo
 from application_platform.events import Reason
 from application_platform.identity import store
-from application_platform.identity.model import Assignment, CommissionNotValid, NoCommission, Person, Session
+from application_platform.identity.model import Assignment, CommissionNotValid, NoCommission, Session
+from application_platform.identity.sessions import Place
 from application_platform.identity.store import PersonNotFound
 from application_platform.settings import Settings
-from application_platform.sign_in import actions, browser
+from application_platform.sign_in import actions, browser, choosing
+from application_platform.sign_in.agents import browser_of
 from application_platform.sign_in.browser import FromElsewhere
+from application_platform.sign_in.choosing import Choices
 from application_platform.sign_in.signed_in import COMMISSION, SIGN_IN, NotSignedIn, find_session
 from kit.web import Tx
 
@@ -30,6 +33,7 @@ router = APIRouter(prefix="/auth", tags=["sign-in"], include_in_schema=False)
 _SWEDEN = ZoneInfo("Europe/Stockholm")
 _NO_COMMISSION = "{name} har inget uppdrag som gäller nu. Kontakta HSA-förvaltningen."
 _NOBODY = "Personen finns inte. Välj någon i listan."
+_NOT_ONE = "Det är inte en person. Välj någon i listan."
 _ENDED = "Uppdraget gäller inte längre. Välj ett annat."
 _ELSEWHERE = "Sidan var för gammal eller öppnad på en annan adress än {place}. Välj igen där."
 _PRODUCTION = "Utvecklingsinloggning finns bara i en testregion. Den här regionen är i drift."
@@ -65,16 +69,24 @@ async def show_sign_in(request: Request, tx: Tx, back: Next = None, again: bool 
 
 
 async def _sign_in_page(
-    request: Request, tx: AsyncConnection, back: str | None, error: str | None = None, status: int = 200
+    request: Request,
+    tx: AsyncConnection,
+    back: str | None,
+    error: str | None = None,
+    status: int = 200,
+    typed: str = "",
 ) -> Response:
     settings = _settings(request)
+    if not settings.demo and settings.providers:
+        return _led(f"{SIGN_IN}/with?{urlencode({'next': browser.safe_next(back)})}")
     if not settings.demo:
-        refused: dict[str, Any] = {"people": [], "error": _PRODUCTION, "next": None, "csrf": "", "production": True}
+        refused: dict[str, Any] = {"choices": None, "error": _PRODUCTION, "next": None, "csrf": "", "production": True}
         return _page(request, "sign_in.html", refused, 403)
     # Nobody is signed in yet, so the token that the form must show lives in a cookie of its own.
     token = request.cookies.get(browser.cookie_name(settings, "door")) or secrets.token_urlsafe(24)
     context = {
-        "people": [_shown(person) for person, _ in await store.list_demo(tx)],
+        "choices": await _choices(tx, typed),
+        "typed": typed,
         "error": error,
         "next": browser.safe_next(back) if back else None,
         "csrf": token,
@@ -85,26 +97,27 @@ async def _sign_in_page(
     return page
 
 
-def _shown(person: Person) -> dict[str, str]:
-    return {
-        "id": person.id,
-        "name": person.name,
-        "kind": person.kind,
-        "title": person.title,
-        "initials": person.initials,
-    }
+async def _choices(tx: AsyncConnection, typed: str = "") -> Choices:
+    people = [person for person, _ in await store.list_demo(tx)]
+    return choosing.choices(people, await store.demo_assignments(tx), datetime.now(UTC), typed)
 
 
 @router.post("/sign-in")
-async def sign_in(request: Request, tx: Tx, person: IdField, back: NextField = None) -> Response:
-    """Signs in as a demo person; staff with several commissions go on to choose one."""
+async def sign_in(
+    request: Request, tx: Tx, person: IdField = "", named: IdField = "", back: NextField = None
+) -> Response:
+    """Signs in as a demo person, chosen or typed; staff with several commissions go on to choose one."""
     settings = _settings(request)
     if not settings.demo:
         raise OnlyInDemo
     at, before = datetime.now(UTC), await find_session(request, tx)
     try:
         await browser.check(request, settings, request.cookies.get(browser.cookie_name(settings, "door"), ""))
-        secret, session = await actions.sign_in(tx, person, at, request.app.state.office.limits)
+        limits = request.app.state.office.limits
+        person = person or choosing.meant(named, await _choices(tx), await _choices(tx, named)) or ""
+        if not person and named.strip():
+            return await _sign_in_page(request, tx, back, _NOT_ONE, 404, named)
+        secret, session = await actions.sign_in(tx, person, at, limits, place(request))
     except FromElsewhere:
         return await _sign_in_page(request, tx, back, _ELSEWHERE.format(place=settings.public_url), 403)
     except PersonNotFound:
@@ -115,6 +128,11 @@ async def sign_in(request: Request, tx: Tx, person: IdField, back: NextField = N
     if before is not None:
         await _end(request, tx, before, "superseded")
     return _let_in(request, secret, session, back)
+
+
+def place(request: Request, issuer: str = "") -> Place:
+    """Where the person signs in from, and who said who it is (empty: this region itself)."""
+    return Place(browser_of(request.headers.get("user-agent", "")), issuer)
 
 
 def _let_in(request: Request, secret: str, session: Session, back: str | None) -> Response:

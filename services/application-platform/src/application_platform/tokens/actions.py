@@ -12,7 +12,8 @@ from application_platform import events
 from application_platform.events import Reason
 from application_platform.identity import sessions, store
 from application_platform.identity.model import Limits
-from application_platform.tokens import assertions, clients, grants, model, people
+from application_platform.tokens import assertions, clients, context, grants, model, people
+from application_platform.tokens.client_keys import ClientKeys
 from application_platform.tokens.clients import Client
 from application_platform.tokens.grants import Grant, invalid_grant
 from application_platform.tokens.issue import Issuer
@@ -35,6 +36,7 @@ class Office:
     issuer: Issuer
     demo: bool
     limits: Limits
+    client_keys: ClientKeys
 
     @property
     def token_url(self) -> str:
@@ -48,19 +50,26 @@ async def authenticate(db: Database, office: Office, shown: Credentials) -> Clie
     as used whatever becomes of the request.
     """
     if shown.assertion is not None:
-        if shown.assertion_type != assertions.TYPE:
-            raise invalid_client()
-        client_id = assertions.claimed_client(shown.assertion)
-        if client_id is None or shown.client_id not in (None, client_id):
-            raise invalid_client()
-        async with db.transaction() as tx:
-            found = await clients.find(tx, client_id, demo=office.demo)
-            return await assertions.check(tx, found, shown.assertion, frozenset({office.token_url, office.issuer.url}))
+        return await _signed(db, office, shown, shown.assertion)
     async with db.transaction() as tx:
         found = await clients.find(tx, shown.client_id or "", demo=office.demo)
     if shown.secret is None and found is not None and found.auth == "none":
         return found
     return await clients.check_secret(found, shown)
+
+
+async def _signed(db: Database, office: Office, shown: Credentials, assertion: str) -> Client:
+    client_id = assertions.claimed_client(assertion)
+    if shown.assertion_type != assertions.TYPE or client_id is None or shown.client_id not in (None, client_id):
+        raise invalid_client()
+    async with db.transaction() as tx:
+        found = await clients.find(tx, client_id, demo=office.demo)
+    if found is None or found.auth != "key":
+        raise invalid_client()
+    said = assertions.header(assertion)
+    known = await office.client_keys.of(found, str(said.get("kid")), said.get("jku"))
+    async with db.transaction() as tx:
+        return await assertions.check(tx, found, known, assertion, frozenset({office.token_url, office.issuer.url}))
 
 
 def _must_be_allowed(client: Client, grant_type: str) -> None:
@@ -126,8 +135,8 @@ def _answer(office: Office, access_token: str, scopes: list[str]) -> dict[str, A
 
 def _narrowed(scope: str, asked: str) -> str:
     """RFC 6749 §6: a refresh may ask for less, never for more."""
-    wanted = asked.split() or scope.split()
-    if not set(wanted) <= set(scope.split()):
+    had, wanted = scope.split(), asked.split() or scope.split()
+    if not all(any(model.covers(one, word) for one in had) for word in wanted):
         raise OAuthRefusal("invalid_scope", "A refresh may only ask for scopes that were granted")
     return " ".join(wanted)
 
@@ -145,7 +154,9 @@ async def grant_holder(tx: AsyncConnection, office: Office, grant: Grant, scope:
         if works_for is None:
             raise invalid_grant("The commission is no longer valid")
     scopes = frozenset(scope.split())
-    return people.caller(person, works_for, client=grant.client_id, session=grant.id, scopes=scopes)
+    return people.caller(
+        person, works_for, client=grant.client_id, session=grant.id, scopes=scopes, patient=grant.patient
+    )
 
 
 async def _user_token(
@@ -154,17 +165,23 @@ async def _user_token(
     holder = await grant_holder(tx, office, grant, scope, at)
     issued = office.issuer.access_token(holder, grant.doors)
     answer = _answer(office, issued.token, scope.split())
-    if holder.patient is not None and any(word.startswith(("patient/", "launch/patient")) for word in scope.split()):
-        answer["patient"] = holder.patient
+    answer |= context.told(grant, holder.patient, office.issuer.url)
     if "openid" in holder.scopes:
         answer["id_token"] = office.issuer.id_token(
             holder,
             nonce=grant.nonce if first else None,
             auth_time=int(grant.signed_in_at.timestamp()),
+            fhir_user=_fhir_user(office, grant, holder),
         )
-    if holder.scopes & {"offline_access", "online_access"}:
+    if model.REFRESH_SCOPES & set(grant.scope.split()):  # of the grant: who asks for less once has not given it up
         answer["refresh_token"] = await grants.new_refresh_token(tx, grant.id, at)
     return answer
+
+
+def _fhir_user(office: Office, grant: Grant, holder: Caller) -> str | None:
+    if "fhirUser" not in grant.scope.split():
+        return None
+    return model.fhir_user(office.issuer.url, grant.doors[0], holder.kind, holder.subject)
 
 
 async def introspect(tx: AsyncConnection, office: Office, text: str, at: datetime) -> dict[str, Any]:
@@ -172,7 +189,20 @@ async def introspect(tx: AsyncConnection, office: Office, text: str, at: datetim
     claims = office.issuer.read(text)
     if claims is None or not await _still_good(tx, office, claims, at):
         return {"active": False}
-    return {"active": True, "token_type": "Bearer", **claims}
+    about = await _about(tx, office, claims)
+    return {"active": True, "token_type": "Bearer", **claims, **about}
+
+
+async def _about(tx: AsyncConnection, office: Office, claims: dict[str, Any]) -> dict[str, Any]:
+    """What SMART wants introspection to say besides: the launch context and who the person is."""
+    grant = await grants.load(tx, claims["sid"]) if "sid" in claims else None
+    if grant is None:
+        return {}
+    about = context.told(grant, claims.get("patient"), office.issuer.url)
+    if "fhirUser" in grant.scope.split():
+        kind = claims["fvm"]["kind"]
+        about["fhirUser"] = model.fhir_user(office.issuer.url, grant.doors[0], kind, claims["sub"])
+    return about
 
 
 async def _still_good(tx: AsyncConnection, office: Office, claims: dict[str, Any], at: datetime) -> bool:

@@ -6,11 +6,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from application_platform.tokens import actions, assertions, oauth
+from application_platform.tokens import actions, assertions, context, guesses, oauth
 from application_platform.tokens.actions import Office
 from application_platform.tokens.clients import Client
 from application_platform.tokens.grants import UsedTwice
-from application_platform.tokens.oauth import NO_STORE, OAuthRefusal, invalid_client
+from application_platform.tokens.oauth import NO_STORE, Credentials, OAuthRefusal, invalid_client
 from kit.auth import Unauthenticated, bearer
 from kit.db import Database
 
@@ -52,7 +52,7 @@ async def token(request: Request) -> JSONResponse:
     fields = await oauth.form(request)
     shown = oauth.credentials(fields, request.headers.get("authorization"))
     office, db, at = office_of(request), _db(request), datetime.now(UTC)
-    client = await actions.authenticate(db, office, shown)
+    client = await _authenticated(request, shown)
     try:
         async with db.transaction() as tx:
             answer = await actions.token(tx, office, client, fields, at)
@@ -63,14 +63,30 @@ async def token(request: Request) -> JSONResponse:
     return oauth.answer(answer)
 
 
+async def _authenticated(request: Request, shown: Credentials) -> Client:
+    """Who is asking; an address that has guessed too often is not answered for a while."""
+    db, at = _db(request), datetime.now(UTC)
+    named = shown.client_id or (assertions.claimed_client(shown.assertion or "") or "")
+    who = guesses.guesser(request, named)
+    async with db.transaction() as tx:
+        wait = await guesses.wait(tx, who, at)
+    if wait:
+        raise OAuthRefusal("temporarily_unavailable", "Too many failed attempts; wait", status=429, wait=wait)
+    try:
+        return await actions.authenticate(db, office_of(request), shown)
+    except OAuthRefusal:
+        async with db.transaction() as tx:
+            await guesses.failed(tx, who, at)
+        raise
+
+
 def _db(request: Request) -> Database:
     db: Database = request.app.state.db
     return db
 
 
 async def _asking_client(request: Request, fields: dict[str, str]) -> Client:
-    shown = oauth.credentials(fields, request.headers.get("authorization"))
-    return await actions.authenticate(_db(request), office_of(request), shown)
+    return await _authenticated(request, oauth.credentials(fields, request.headers.get("authorization")))
 
 
 @router.post("/introspect", openapi_extra=_form("token", {"token": "the token to look into"}))
@@ -116,6 +132,13 @@ async def revoke(request: Request) -> Response:
     async with _db(request).transaction() as tx:
         await actions.revoke(tx, office_of(request), client, fields["token"], datetime.now(UTC))
     return Response(status_code=200, headers=NO_STORE)
+
+
+@router.get(context.STYLE_PATH.removeprefix("/auth"))
+async def style() -> JSONResponse:
+    """The colours and sizes of our pages, for apps that want to look like them (`smart_style_url`)."""
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Access-Control-Allow-Origin": "*"}
+    return JSONResponse(context.STYLE, headers=headers)
 
 
 @router.get("/jwks")

@@ -31,6 +31,11 @@ used_assertion = sa.Table(
 )
 
 
+def header(assertion: str) -> dict[str, Any]:
+    """The unverified header: only for finding the key."""
+    return _part(assertion, 0)
+
+
 def claimed_client(assertion: str) -> str | None:
     """The client id an unverified assertion speaks of: only for finding the key to check it with."""
     issuer = _part(assertion, 1).get("iss")
@@ -48,11 +53,10 @@ def _part(assertion: str, index: int) -> dict[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
-def _keys(found: Client, assertion: str) -> KeySet:
-    """The one registered key with the assertion's `kid` and the right type; none or several is a refusal (SMART)."""
-    header = _part(assertion, 0)
-    wanted = (header.get("kid"), _KEY_TYPE.get(str(header.get("alg"))))
-    known = (found.jwks or {}).get("keys", [])
+def _fitting(known: list[dict[str, Any]], assertion: str) -> KeySet:
+    """The one of the client's keys with the assertion's `kid` and the right type; none or several is a refusal (SMART)."""
+    said = header(assertion)
+    wanted = (said.get("kid"), _KEY_TYPE.get(str(said.get("alg"))))
     fitting = [key for key in known if (key.get("kid"), key.get("kty")) == wanted]
     if None in wanted or len(fitting) != 1:
         raise invalid_client()
@@ -73,12 +77,12 @@ def _in_order(claims: dict[str, Any], client_id: str, audience: frozenset[str]) 
     )
 
 
-async def check(tx: AsyncConnection, found: Client | None, assertion: str, audience: frozenset[str]) -> Client:
-    """The client if the assertion is its own, fresh, for us and never seen before; refuses with invalid_client."""
-    if found is None or found.auth != "key":
-        raise invalid_client()
+async def check(
+    tx: AsyncConnection, found: Client, known: list[dict[str, Any]], assertion: str, audience: frozenset[str]
+) -> Client:
+    """The client if the assertion is its own (`known` are its keys), fresh, for us and new; else invalid_client."""
     try:
-        claims = jwt.decode(assertion, _keys(found, assertion), algorithms=list(ALGORITHMS)).claims
+        claims = jwt.decode(assertion, _fitting(known, assertion), algorithms=list(ALGORITHMS)).claims
     except (JoseError, ValueError):
         raise invalid_client() from None
     if not _in_order(claims, found.id, audience):

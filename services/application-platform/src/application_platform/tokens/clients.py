@@ -37,12 +37,18 @@ client = sa.Table(
     sa.Column("approved", sa.Boolean, nullable=False),
     sa.Column("demo", sa.Boolean, nullable=False),
     sa.Column("disabled_at", sa.TIMESTAMP(timezone=True)),
+    sa.Column("jwks_url", sa.Text),
+    sa.Column("launch_url", sa.Text),
+    sa.Column("contact", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """`auth`: secret (argon2), key (private_key_jwt with `jwks`) or none (a public app, held by PKCE alone)."""
+    """`auth`: secret (argon2), key (private_key_jwt with `jwks` or `jwks_url`) or none (a public app, held by PKCE alone)."""
 
     id: str
     kind: str  # system | app
@@ -52,11 +58,14 @@ class Client:
     scopes: tuple[str, ...]
     doors: tuple[str, ...]
     redirect_uris: frozenset[str] = frozenset()
-    approved: bool = False  # by the region: its users are not asked for consent
+    approved: bool = False  # by the region, after review
     demo: bool = False
     secret_hash: str | None = field(default=None, repr=False)
     jwks: dict[str, Any] | None = None
     commission: Commission | None = None  # the one unit that a system writes for (D3)
+    jwks_url: str | None = None
+    launch_url: str | None = None  # where a page of ours opens the app
+    about: str = ""  # what it does, in the words that people read
 
 
 async def find(tx: AsyncConnection, client_id: str, *, demo: bool) -> Client | None:
@@ -79,6 +88,9 @@ async def find(tx: AsyncConnection, client_id: str, *, demo: bool) -> Client | N
         secret_hash=row.secret_hash,
         jwks=row.jwks,
         commission=_commission(row.commission),
+        jwks_url=row.jwks_url,
+        launch_url=row.launch_url,
+        about=row.about,
     )
 
 
@@ -86,11 +98,14 @@ def _commission(stored: dict[str, Any] | None) -> Commission | None:
     return None if stored is None else Commission(**{**stored, "rights": frozenset(stored["rights"])})
 
 
+_NEW = {"contact": "", "about": "", "version": 1, "reason": ""}  # what a row begins with where nothing is said
+
+
 async def save(tx: AsyncConnection, rows: Iterable[dict[str, Any]]) -> None:
     """Registers clients or brings them up to date; a column that is absent keeps what the database has."""
     for row in rows:
         changes = {name: value for name, value in row.items() if name != "id"}
-        insert = pg.insert(client).values(**row)
+        insert = pg.insert(client).values(_NEW | row)
         await tx.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changes))
 
 

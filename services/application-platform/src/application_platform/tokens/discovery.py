@@ -17,27 +17,46 @@ GRANT_TYPES = ("authorization_code", "client_credentials", "refresh_token")
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 SCOPES = (
     "openid",
+    "fhirUser",
     "profile",
+    "launch",
     "launch/patient",
+    "launch/encounter",
     "offline_access",
     "online_access",
     "patient/*.rs",
+    "patient/*.cruds",
+    "patient/*.read",
+    "user/*.rs",
     "user/*.cruds",
+    "user/*.read",
+    "system/*.rs",
     "system/*.cruds",
 )
-# EHR launch, v1 scopes, fhirUser and the patient picker for staff are not served yet, so they are not declared.
 CAPABILITIES = (
+    "launch-ehr",
     "launch-standalone",
     "authorize-post",
     "client-public",
     "client-confidential-symmetric",
     "client-confidential-asymmetric",
+    "sso-openid-connect",
+    "context-banner",
+    "context-style",
+    "context-ehr-patient",
+    "context-ehr-encounter",
+    "context-standalone-patient",
+    "context-standalone-encounter",
     "permission-offline",
     "permission-online",
     "permission-patient",
     "permission-user",
+    "permission-v1",
     "permission-v2",
 )
+
+
+CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "sid", "fhirUser", "profile")
 
 
 def _shared(issuer: str) -> dict[str, Any]:
@@ -58,7 +77,7 @@ def _shared(issuer: str) -> dict[str, Any]:
 
 
 def smart_configuration(issuer: str) -> dict[str, Any]:
-    return {**_shared(issuer), "capabilities": list(CAPABILITIES)}
+    return {**_shared(issuer), "management_endpoint": f"{issuer}/auth/sessions", "capabilities": list(CAPABILITIES)}
 
 
 def openid_configuration(issuer: str) -> dict[str, Any]:
@@ -67,7 +86,7 @@ def openid_configuration(issuer: str) -> dict[str, Any]:
         "response_modes_supported": ["query"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "sid"],
+        "claims_supported": list(CLAIMS),
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "authorization_response_iss_parameter_supported": True,

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application_platform.events import Reason
+from application_platform.tokens import clients
 from application_platform.tokens.oauth import OAuthRefusal
 
 CODE_LIFE = timedelta(seconds=60)
@@ -44,6 +45,12 @@ app_grant = sa.Table(
     sa.Column("expires_at", sa.TIMESTAMP(timezone=True), nullable=False),
     sa.Column("ended_at", sa.TIMESTAMP(timezone=True)),
     sa.Column("ended_because", sa.Text),
+    sa.Column("patient", sa.Text),
+    sa.Column("encounter", sa.Text),
+    sa.Column("intent", sa.Text),
+    sa.Column("fhir_context", pg.JSONB(none_as_null=True)),
+    sa.Column("banner", sa.Boolean, nullable=False),
+    sa.Column("begun_at", sa.TIMESTAMP(timezone=True)),
 )
 
 authorization_code = sa.Table(
@@ -69,7 +76,7 @@ refresh_token = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Person, commission and scopes as they were when the app was let in; `id` is the `sid` of its tokens."""
+    """Person, commission, scopes and context as they were when the app was let in; `id` is the `sid` of its tokens."""
 
     id: str
     session_id: str
@@ -82,6 +89,11 @@ class Grant:
     offline: bool
     signed_in_at: datetime
     expires_at: datetime
+    patient: str | None = None  # the context: whom and what the app was launched about
+    encounter: str | None = None
+    intent: str | None = None
+    fhir_context: list[dict[str, Any]] | None = None
+    banner: bool = True  # the app shows who the patient is: no page of ours around it does
 
 
 class UsedTwice(OAuthRefusal):
@@ -109,7 +121,7 @@ async def begin(tx: AsyncConnection, grant: Grant, *, redirect_uri: str, challen
     """Keeps the grant and returns its authorization code (60 seconds, one use)."""
     code = secrets.token_urlsafe(32)
     columns = {name: getattr(grant, name) for name in Grant.__dataclass_fields__}
-    await tx.execute(app_grant.insert().values({**columns, "doors": list(grant.doors)}))
+    await tx.execute(app_grant.insert().values({**columns, "doors": list(grant.doors), "begun_at": at}))
     await tx.execute(
         authorization_code.insert().values(
             hash=_hash(code),
@@ -200,9 +212,39 @@ async def end(tx: AsyncConnection, grant_id: str, reason: Reason, at: datetime) 
     return (await tx.execute(update.values(ended_at=at, ended_because=reason))).rowcount > 0
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A living grant in the list that its owner sees."""
+
+    id: str
+    client_id: str
+    app: str
+    scope: str
+    offline: bool
+    since: datetime
+    until: datetime
+
+
+async def living(tx: AsyncConnection, person_id: str, at: datetime) -> list[Held]:
+    """The apps that a person has let in and that still are, the latest first."""
+    column = app_grant.c
+    mine = (column.person_id == person_id, column.ended_at.is_(None), column.expires_at > at)
+    names = sa.select(app_grant, clients.client.c.name).join(clients.client, clients.client.c.id == column.client_id)
+    begun = sa.func.coalesce(column.begun_at, column.signed_in_at)
+    rows = (await tx.execute(names.where(*mine).order_by(begun.desc(), column.id))).all()
+    return [
+        Held(row.id, row.client_id, row.name, row.scope, row.offline, row.begun_at or row.signed_in_at, row.expires_at)
+        for row in rows
+    ]
+
+
+async def end_all(tx: AsyncConnection, which: sa.ColumnElement[bool], reason: Reason, at: datetime) -> list[str]:
+    """Ends every living grant that `which` says of; returns their ids."""
+    update = app_grant.update().where(which, app_grant.c.ended_at.is_(None)).values(ended_at=at, ended_because=reason)
+    return list((await tx.execute(update.returning(app_grant.c.id))).scalars().all())
+
+
 async def end_online(tx: AsyncConnection, session_id: str, reason: Reason, at: datetime) -> list[str]:
     """Ends what lives only with the browser session (everything but offline grants); returns the ended ids."""
     column = app_grant.c
-    mine = (column.session_id == session_id, column.ended_at.is_(None), column.offline.is_(False))
-    update = app_grant.update().where(*mine).values(ended_at=at, ended_because=reason)
-    return list((await tx.execute(update.returning(column.id))).scalars().all())
+    return await end_all(tx, (column.session_id == session_id) & column.offline.is_(False), reason, at)

@@ -48,7 +48,7 @@ class Issuer:
         }
         return Issued(self._sign(keys.ACCESS, "at+jwt", claims), expires, jti)
 
-    def id_token(self, caller: Caller, *, nonce: str | None, auth_time: int) -> str:
+    def id_token(self, caller: Caller, *, nonce: str | None, auth_time: int, fhir_user: str | None = None) -> str:
         """An RS256 id_token (OpenID Connect Core §2) for the client of `caller`."""
         now = int(time.time())
         claims: dict[str, Any] = {
@@ -61,6 +61,8 @@ class Issuer:
         }
         if nonce is not None:
             claims["nonce"] = nonce
+        if fhir_user is not None:
+            claims |= {"fhirUser": fhir_user, "profile": fhir_user}  # `profile`: what clients of SMART 1 look at
         if "profile" in caller.scopes:
             claims["name"] = caller.name
         if caller.session is not None:

@@ -20,25 +20,35 @@ DOORS: dict[str, str] = {
 
 # Scopes that carry no right to data: they ask for identity, context or a refresh token.
 # `fvm/everything` lifts the law for benchmarks and foreign suites; only a demo region has a client that may ask for it (D19).
-PLAIN_SCOPES = frozenset({"openid", "profile", "launch/patient", "offline_access", "online_access", "fvm/everything"})
+IDENTITY_SCOPES = frozenset({"openid", "fhirUser", "profile"})
+LAUNCH_SCOPES = frozenset({"launch", "launch/patient", "launch/encounter"})
+REFRESH_SCOPES = frozenset({"offline_access", "online_access"})
+PLAIN_SCOPES = IDENTITY_SCOPES | LAUNCH_SCOPES | REFRESH_SCOPES | {"fvm/everything"}
 
 _SCOPE = re.compile(
-    r"(patient|user|system)/(\*|[A-Z][A-Za-z]{1,63})"  # context and type
-    r"\.(?=[cruds])(c?r?u?d?s?)"  # a non-empty part of cruds, in order
-    r"(?:\?([\x21\x23-\x5b\x5d-\x7e]+))?"  # the characters that RFC 6749 allows in a scope
+    r"(patient|user|system)/(\*|[A-Z][A-Za-z]{1,63})\."  # context and type
+    r"(?:(read|write|\*)"  # version 1
+    r"|(?=[cruds])(c?r?u?d?s?)"  # version 2: a non-empty part of cruds, in order
+    r"(?:\?([\x21\x23-\x5b\x5d-\x7e]+))?)"  # and the characters that RFC 6749 allows in a scope
 )
+_V1 = {"read": "rs", "write": "cud", "*": "cruds"}
+_IN_V1 = {letters: word for word, letters in _V1.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class DataScope:
-    """One SMART v2 scope, e.g. `user/Observation.rs?category=laboratory`."""
+    """One SMART scope, e.g. `user/Observation.rs?category=laboratory`; `v1` when it was written as version 1 has it."""
 
     context: str  # patient | user | system
     type: str  # a resource type or *
     letters: str  # a non-empty part of "cruds", in that order
     filter: str = ""  # what stands after the question mark
+    v1: bool = False
 
     def __str__(self) -> str:
+        """In the words of the version that was asked for, where that version can say it."""
+        if self.v1 and not self.filter and self.letters in _IN_V1:
+            return f"{self.context}/{self.type}.{_IN_V1[self.letters]}"
         return f"{self.context}/{self.type}.{self.letters}" + (f"?{self.filter}" if self.filter else "")
 
     def meet(self, other: "DataScope") -> "DataScope | None":
@@ -49,13 +59,17 @@ class DataScope:
         if not letters:
             return None
         both = dict.fromkeys(part for part in (*self.filter.split("&"), *other.filter.split("&")) if part)
-        return DataScope(self.context, other.type if self.type == "*" else self.type, letters, "&".join(both))
+        wider = other.type if self.type == "*" else self.type
+        return DataScope(self.context, wider, letters, "&".join(both), self.v1)
 
 
 def data_scope(text: str) -> DataScope | None:
-    """Reads one scope; None when it is not a SMART v2 data scope (v1's `.read`, wrong order, unknown words)."""
+    """Reads one scope of version 1 or 2; None when it is no data scope (wrong order, unknown words)."""
     found = _SCOPE.fullmatch(text)
-    return DataScope(found[1], found[2], found[3], found[4] or "") if found else None
+    if found is None:
+        return None
+    context, kind, word, letters, query = found.groups()
+    return DataScope(context, kind, _V1[word] if word else letters, query or "", bool(word))
 
 
 def granted(asked: str, allowed: Iterable[str], contexts: frozenset[str]) -> list[str]:
@@ -77,9 +91,30 @@ def granted(asked: str, allowed: Iterable[str], contexts: frozenset[str]) -> lis
     return list(result)
 
 
+def wants_patient(scopes: Iterable[str]) -> bool:
+    """Whether these scopes make no sense without a patient in context (SMART: `patient/…` and `launch/patient`)."""
+    return any(scope == "launch/patient" or scope.startswith("patient/") for scope in scopes)
+
+
+def covers(granted_: str, asked: str) -> bool:
+    """Whether a scope that was granted contains one that is asked for now, also where the two versions write differently."""
+    if granted_ == asked:
+        return True
+    wide, narrow = data_scope(granted_), data_scope(asked)
+    if wide is None or narrow is None:
+        return False
+    met = narrow.meet(wide)
+    return met is not None and (met.type, met.letters, met.filter) == (narrow.type, narrow.letters, narrow.filter)
+
+
 def audience(issuer: str, doors: Iterable[str]) -> list[str]:
     """The addresses of the named doors, as they stand in `aud`."""
     return [issuer + DOORS[door] for door in doors]
+
+
+def fhir_user(issuer: str, door: str, kind: str, subject: str) -> str:
+    """The URL of the person's own resource at that door (the `fhirUser` claim)."""
+    return f"{issuer}{DOORS[door]}/{'Patient' if kind == 'patient' else 'Practitioner'}/{subject}"
 
 
 def door_of(issuer: str, address: str) -> str | None:

@@ -15,12 +15,13 @@ NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 class OAuthRefusal(Exception):
     """A refusal in the words of RFC 6749: `error` is one of its codes, `description` is for the app's developer."""
 
-    def __init__(self, error: str, description: str, *, status: int = 400, basic: bool = False) -> None:
+    def __init__(self, error: str, description: str, *, status: int = 400, basic: bool = False, wait: int = 0) -> None:
         super().__init__(f"{error}: {description}")
         self.error = error
         self.description = description
         self.status = status
         self.basic = basic  # the client tried HTTP Basic, so RFC 6749 wants WWW-Authenticate
+        self.wait = wait  # seconds after which it is worth asking again
 
 
 def invalid_client(basic: bool = False) -> OAuthRefusal:
@@ -34,6 +35,8 @@ async def refuse(_: Request, refusal: Exception) -> Response:
     headers = dict(NO_STORE)
     if refusal.basic:
         headers["WWW-Authenticate"] = 'Basic realm="token", charset="UTF-8"'
+    if refusal.wait:
+        headers["Retry-After"] = str(refusal.wait)
     body = {"error": refusal.error, "error_description": refusal.description}
     return JSONResponse(body, refusal.status, headers=headers)
 

@@ -15,15 +15,15 @@ _DOORS = {
     "patient": ("information", "application"),
 }
 
-# The contexts of scopes that an app of such a person may be given. Staff have no patient picker yet, and SMART says
-# that a patient/ scope needs a patient in context, so for staff those are left out.
-CONTEXTS = {"staff": frozenset({"user"}), "patient": frozenset({"patient"})}
+# What an app of such a person may be given at most; for staff also what concerns one patient whom they have chosen.
+_APPS = {"staff": ("patient/*.cruds", "user/*.cruds"), "patient": ("patient/*.rs",)}
+CONTEXTS = {"staff": frozenset({"user", "patient"}), "patient": frozenset({"patient"})}
 
 
 def limited(person: Person, scopes: list[str]) -> list[str]:
     """The scopes that remain when none may reach further than the person may (scopes delegate, they never add)."""
     data = [scope for scope in scopes if scope not in model.PLAIN_SCOPES]
-    reached = model.granted(" ".join(data), sorted(_SCOPES[person.kind]), CONTEXTS[person.kind]) if data else []
+    reached = model.granted(" ".join(data), _APPS[person.kind], CONTEXTS[person.kind]) if data else []
     return [scope for scope in scopes if scope in model.PLAIN_SCOPES] + reached
 
 
@@ -38,8 +38,12 @@ def caller(
     client: str,
     session: str | None,
     scopes: frozenset[str] | None = None,
+    patient: str | None = None,
 ) -> Caller:
-    """The caller that a token for this person describes; without `scopes` everything the kind of person may."""
+    """The caller that a token for this person describes; without `scopes` everything the kind of person may.
+
+    `patient` is the patient in context of an app of staff; a patient's own context is always the patient.
+    """
     return Caller(
         subject=person.id,
         kind=person.kind,
@@ -47,6 +51,6 @@ def caller(
         name=person.name,
         scopes=_SCOPES[person.kind] if scopes is None else scopes,
         commission=commission,
-        patient=person.id if person.kind == "patient" else None,
+        patient=person.id if person.kind == "patient" else patient,
         session=session,
     )

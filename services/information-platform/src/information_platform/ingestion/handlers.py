@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from access import REGISTER, Sight
+from access import REGISTER, all_seeing
 from fhircore.identifiers import Identifier, NotAnIdentifier, canonical
 from fhircore.types import TYPES
 from fhirserver.bodies import parsed, replacer
@@ -30,7 +30,7 @@ TOPICS = ("vis.record.v1", "exchange.record.v1", "application.record.v1")
 _PATIENT = re.compile(rb'"reference":"Patient/([A-Za-z0-9\-.]{1,64})"')
 _VIS = "fvm/vis"
 _NOBODY = b'{"resourceType":"Patient"}'
-_EVERYTHING = Sight(everything=True)
+_EVERYTHING = all_seeing()
 
 
 class UnknownType(Problem):

@@ -27,7 +27,10 @@ ERROR_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the receiver thinks of a message: AA, AE or AR; where it is not AA, the condition (table 0357) and why."""
+    """What the receiver thinks of a message: AA, AE or AR; where there is something to say, the condition (table 0357) and why.
+
+    AA with a condition is a warning: taken, but there is something that the sender should look at.
+    """
 
     code: str
     condition: int = 0
@@ -43,21 +46,25 @@ def replies(header: Header | None, verdict: Verdict, control_id: str, at: dateti
     """The acknowledgements to send, without framing; none for an acknowledgement, or where MSH-15 and 16 ask for none.
 
     Original mode (MSH-15 and 16 empty) is one application acknowledgement. In enhanced mode a missing one counts as NE;
-    both wanted gives two messages, the accept acknowledgement first: storing is when we take the message over.
+    both wanted gives two messages, the accept acknowledgement first: storing is when we take the message over. What is not
+    taken over never reaches the application, so a refusal is said once: by the first of the two that is wanted.
     """
     if header is None:
         return [_message(_NO_HEADER, verdict.code, verdict, control_id, at)]
     if header.component(9, 1) == "ACK":
         return []
-    accept, application = header.text(15), header.text(16)
-    if not accept and not application:
-        return [_message(header, verdict.code, verdict, control_id, at)]
-    codes = []
-    if _wanted(accept, verdict.code):
-        codes.append(_COMMIT[verdict.code])
-    if _wanted(application, verdict.code):
-        codes.append(verdict.code)
+    codes = _codes(header.text(15), header.text(16), verdict.code)
     return [_message(header, code, verdict, f"{control_id}{nth or ''}", at) for nth, code in enumerate(codes)]
+
+
+def _codes(accept: str, application: str, code: str) -> list[str]:
+    """MSA-1 of each acknowledgement (HL7 v2.9, chapters 2.9.2 and 2.9.3)."""
+    if not accept and not application:
+        return [code]
+    wanted = [_COMMIT[code]] if _wanted(accept, code) else []
+    if _wanted(application, code):
+        wanted.append(code)
+    return wanted if code == ACCEPTED else wanted[:1]
 
 
 def _wanted(condition: str, code: str) -> bool:
@@ -84,23 +91,34 @@ def _message(header: Header, code: str, verdict: Verdict, control_id: str, at: d
     if header.text(18).split("~")[0].upper() in CODECS:  # one that nobody knows is not repeated
         msh += [b""] * 5 + [header.raw(18)]
     msa = [b"MSA", code.encode(), header.raw(10)]
+    is_warning = bool(verdict.condition) and verdict.code == ACCEPTED
+    if is_warning and _is_old(header):
+        msa.append(
+            _safe(f"{verdict.location} {verdict.reason}", header)
+        )  # its ERR has no severity: it would say refused
     segments = [separator.join(msh), separator.join(msa)]
-    if verdict.condition:
+    if verdict.condition and not (is_warning and _is_old(header)):
         segments.append(separator.join(_err(header, verdict, encoding)))
     return b"\r".join(segments) + b"\r"
 
 
 def _err(header: Header, verdict: Verdict, encoding: bytes) -> list[bytes]:
-    """ERR: one coded composite up to version 2.4, location, code, severity and text from 2.5 on."""
+    """ERR: one coded composite up to version 2.4; location, code, severity (table 0516) and text from 2.5 on."""
     component, sub = encoding[:1], encoding[3:4] or b"&"
     segment, _, field = verdict.location.partition("-")
     number, text = str(verdict.condition).encode(), ERROR_TEXTS[verdict.condition].encode()
-    if header.component(12, 1)[:3] in ("2.1", "2.2", "2.3", "2.4"):
+    if _is_old(header):
         return [b"ERR", component.join((segment.encode(), b"", field.encode(), sub.join((number, text))))]
     location = component.join((segment.encode(), b"1", field.encode())) if field else segment.encode()
     coded = component.join((number, text, b"HL70357"))
     reason = _safe(verdict.reason, header)
-    return [b"ERR", b"", location, coded, b"E", b"", b"", b"", reason]
+    severity = b"W" if verdict.code == ACCEPTED else b"E"
+    return [b"ERR", b"", location, coded, severity, b"", b"", b"", reason]
+
+
+def _is_old(header: Header) -> bool:
+    """Before version 2.5, where ERR is one composite."""
+    return header.component(12, 1)[:3] in ("2.1", "2.2", "2.3", "2.4")
 
 
 def _safe(reason: str, header: Header) -> bytes:

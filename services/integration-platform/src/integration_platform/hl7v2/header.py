@@ -54,21 +54,21 @@ class Header:
 
 def read(raw: bytes) -> Header:
     """Reads MSH. Raises NotHL7 when the message begins with anything else, or MSH cannot be split."""
-    start = 3 if raw.startswith(BOM) else 0
-    while raw[start : start + 1] in (b"\r", b"\n", b" "):
-        start += 1
-    if raw[start : start + 3] != b"MSH":
+    msh = line(raw)
+    if msh[:3] != b"MSH":
         raise NotHL7(at="MSH")
-    line = _line(raw, start)
-    separator = line[3:4]
+    separator = msh[3:4]
     if not separator or separator.isalnum() or separator.isspace():
         raise NotHL7("MSH-1 is not a field separator", at="MSH-1")
-    fields = line.split(separator)
+    fields = msh.split(separator)
     return Header((fields[0], separator, *fields[1:]))
 
 
-def _line(raw: bytes, start: int) -> bytes:
+def line(raw: bytes) -> bytes:
     """The first segment: to the first carriage return, or line feed where there is none before it."""
+    start = 3 if raw.startswith(BOM) else 0
+    while raw[start : start + 1] in (b"\r", b"\n", b" "):
+        start += 1
     end = raw.find(b"\r", start)
-    line = raw[start:] if end < 0 else raw[start:end]
-    return line.split(b"\n", 1)[0]
+    first = raw[start:] if end < 0 else raw[start:end]
+    return first.split(b"\n", 1)[0]

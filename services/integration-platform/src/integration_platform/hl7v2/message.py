@@ -139,6 +139,14 @@ class Message:
         lines = text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
         self.segments: Sequence[Segment] = [Segment(line.lstrip(), self) for line in lines if line.strip()]
 
+    @classmethod
+    def glimpse(cls, raw: bytes, found: Header, names: Sequence[bytes]) -> "Message":
+        """The segments of these names alone, as ISO 8859-1 whatever MSH-18 says: for codes and numbers, never a person's text."""
+        self = cls.__new__(cls)
+        self.header, self.codec, self.delimiters = found, "latin-1", _delimiters(found)
+        self.segments = [Segment(line.decode("latin-1"), self) for name in names for line in _lines(raw, name)]
+        return self
+
     def first(self, name: str) -> Segment | None:
         return next((segment for segment in self.segments if segment.name == name), None)
 
@@ -148,6 +156,16 @@ class Message:
     def counts(self) -> Counter[str]:
         """How many of each segment there are."""
         return Counter(segment.name for segment in self.segments)
+
+
+def _lines(raw: bytes, name: bytes) -> Iterator[bytes]:
+    """The lines that begin with this name."""
+    for before in (b"\r", b"\n"):
+        at = raw.find(before + name)
+        while at >= 0:
+            ends = (raw.find(end, at + 1) for end in (b"\r", b"\n"))
+            yield raw[at + 1 : min((end for end in ends if end >= 0), default=len(raw))]
+            at = raw.find(before + name, at + 1)
 
 
 def _delimiters(found: Header) -> Delimiters:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from integration_platform.messages import store
 from integration_platform.rights import must_operate, must_send, operates
@@ -15,11 +15,26 @@ from kit.web import SignedIn, Tx
 
 router = APIRouter(prefix="/exchange", tags=["messages"])
 
+_LARGEST = 2**63  # of the numbers that messages have
+
+
+def _number(written: object) -> int:
+    """Raises NoSuchMessage for what is no number of a message."""
+    text = str(written)
+    if not text.isascii() or not text.isdecimal() or int(text[:20]) >= _LARGEST:
+        raise store.NoSuchMessage("Messages have numbers; this is none")
+    return int(text)
+
+
+MessageId = Annotated[int, BeforeValidator(_number)]
 State = Literal["received", "translated", "parked"]
 
 
 class Receipt(BaseModel):
-    """What became of a message. `resources` counts what was told to the region; `left_out` what was not."""
+    """What became of a message. `resources` counts what was told to the region; `left_out` what was not.
+
+    `warning` is what the sender was told to look at, though the message was taken.
+    """
 
     id: int
     received_at: datetime
@@ -32,6 +47,7 @@ class Receipt(BaseModel):
     code: str | None
     reason: str | None
     location: str | None
+    warning: str | None
     transaction: UUID | None
     resources: dict[str, int]
     left_out: dict[str, int]
@@ -47,7 +63,7 @@ class MessageOut(Receipt):
 
 
 @router.get("/receipts/{id}", response_model=Receipt)
-async def read_receipt(id: int, request: Request, tx: Tx, caller: SignedIn) -> dict[str, Any]:
+async def read_receipt(id: MessageId, request: Request, tx: Tx, caller: SignedIn) -> dict[str, Any]:
     """What became of a message one has sent: received, translated, or parked with a reason."""
     if operates(caller):
         return _shown(await store.load(tx, id))
@@ -63,27 +79,27 @@ async def read_receipt(id: int, request: Request, tx: Tx, caller: SignedIn) -> d
 async def list_messages(
     tx: Tx,
     caller: SignedIn,
-    state: State | None = None,
+    state: State | Literal["warned"] | None = None,
     sender: str | None = None,
     door: Literal["mllp", "events", "inbox"] | None = None,
     before: int | None = None,
     count: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[dict[str, Any]]:
-    """Kept messages, newest first. `before` is the last id of the page before."""
+    """Kept messages, newest first. `before` is the last id of the page before; state `warned`: taken with a warning."""
     must_operate(caller)
     found = await store.listed(tx, state=state, sender=sender, door=door, before=before, count=count)
     return [_shown(message) for message in found]
 
 
 @router.get("/messages/{id}", response_model=MessageOut)
-async def read_message(id: int, tx: Tx, caller: SignedIn) -> dict[str, Any]:
+async def read_message(id: MessageId, tx: Tx, caller: SignedIn) -> dict[str, Any]:
     """One kept message: where it came from and what became of it."""
     must_operate(caller)
     return _shown(await store.load(tx, id))
 
 
 @router.post("/messages/{id}/replay", status_code=202, response_model=MessageOut)
-async def replay_message(id: int, request: Request, tx: Tx, caller: SignedIn) -> dict[str, Any]:
+async def replay_message(id: MessageId, request: Request, tx: Tx, caller: SignedIn) -> dict[str, Any]:
     """Tries a parked message again, as if it had just come in, but never over anything newer of its source."""
     must_operate(caller)
     register: Register = request.app.state.register

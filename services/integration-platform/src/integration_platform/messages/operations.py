@@ -12,6 +12,7 @@ from integration_platform.senders.store import Register
 from kit.aside import Held, NoSuchMessage, Shown, State
 from kit.db import Connection
 from kit.lag import Measure, Step
+from kit.tls import Certificate
 
 DOORS = ("mllp", "events", "inbox")
 _PARKED = """
@@ -81,9 +82,9 @@ class ParkedMessages:
             raise NoSuchMessage
 
 
-def steps() -> list[Measure]:
-    """The translator, then each door."""
-    return [_translator, *(_door(name) for name in DOORS)]
+def steps(certificate: Certificate | None = None) -> list[Measure]:
+    """The translator, then each door; `certificate` is the MLLP door's, which knows whom it turned away."""
+    return [_translator, *(_door(name, certificate if name == "mllp" else None) for name in DOORS)]
 
 
 async def _translator(con: Connection) -> Step:
@@ -93,9 +94,10 @@ async def _translator(con: Connection) -> Step:
     return Step("translator", waiting, oldest, newest, float(told), parked)
 
 
-def _door(name: str) -> Measure:
+def _door(name: str, certificate: Certificate | None) -> Measure:
     async def measure(con: Connection) -> Step:
-        return Step(f"door {name}", per_minute=float(await con.fetchval(_CAME, name)))
+        away = certificate.strangers.lately() if certificate is not None else {}
+        return Step(f"door {name}", per_minute=float(await con.fetchval(_CAME, name)), turned_away=away)
 
     return measure
 

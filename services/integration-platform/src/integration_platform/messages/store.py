@@ -16,6 +16,7 @@ STATES = ("received", "translated", "parked")
 _SELECT = """
 select m.id, m.at, m.door, m.sender, m.source, m.kind, m.control_id, split_part(m.answer, '|', 1) as answer, m.changed,
     m.came_from,
+    case when m.answer like 'AA|%' then split_part(m.answer, '|', 3) || ': ' || split_part(m.answer, '|', 4) end as warning,
     case when p.id is not null then 'parked' when w.id is not null then 'received' else 'translated' end as state,
     coalesce(p.at, t.at) as settled_at, p.code, p.reason, p.location, t.transaction, t.resources, t.left_out
 from message m
@@ -49,9 +50,10 @@ async def load(tx: AsyncConnection, id: int, *, sender: str | None = None) -> di
 async def listed(
     tx: AsyncConnection, *, state: str | None, sender: str | None, door: str | None, before: int | None, count: int
 ) -> list[dict[str, Any]]:
-    """Newest first; `before` an id, for the next page."""
+    """Newest first; `before` an id, for the next page. `state` may also be `warned`: taken with a warning."""
     wanted = {
-        "parked": "p.id is not null", "received": "w.id is not null", "translated": "t.id is not null", None: "true",
+        "parked": "p.id is not null", "received": "w.id is not null", "translated": "t.id is not null",
+        "warned": "m.answer like 'AA|%'", None: "true",
     }  # fmt: skip
     where = f"where {wanted[state]}"
     values: dict[str, Any] = {"count": count}

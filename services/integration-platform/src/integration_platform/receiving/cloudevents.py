@@ -56,9 +56,12 @@ def media_type(content_type: str) -> str:
 def split(body: bytes) -> list[bytes]:
     """The events of a batch as they stand. Raises UnreadableEvent."""
     try:
-        return [bytes(one) for one in _many.decode(body)]
+        found = [bytes(one) for one in _many.decode(body)]
     except (msgspec.DecodeError, RecursionError) as error:
         raise UnreadableEvent(f"The batch is not a JSON array: {_short(error)}", at="$") from None
+    if not found:
+        raise UnreadableEvent("The batch has no events", at="$")
+    return found
 
 
 def read(raw: bytes) -> Given:
@@ -88,6 +91,12 @@ def enveloped(event: Given) -> bytes:
     except msgspec.DecodeError as error:
         raise UnreadableEvent(f"The data is not JSON: {_short(error)}", at="data") from None
     return _encode(_checked(event))
+
+
+def envelope(event: Given) -> bytes:
+    """The event without what it says: its data, and the subject, which may name somebody."""
+    said = (event.id, event.source, event.type, event.specversion)
+    return _encode(Given(*said, time=event.time, traceparent=event.traceparent, data=msgspec.Raw(b"null")))
 
 
 def payload(event: Given) -> bytes:

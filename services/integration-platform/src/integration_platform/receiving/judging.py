@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from integration_platform.hl7v2 import charset, header
-from integration_platform.hl7v2.ack import ACCEPT, ERROR, REJECTED, Verdict
+from integration_platform.hl7v2.ack import ERROR, REJECTED, Verdict
 from integration_platform.hl7v2.header import Header, NotHL7
 from integration_platform.hl7v2.mllp import Frame
+from integration_platform.receiving import numbers
 from integration_platform.receiving.model import Incoming
+from integration_platform.receiving.numbers import NotATestNumber
 from integration_platform.senders.model import Peer, Sender, Senders, UnregisteredSender
 from integration_platform.translate.hl7v2 import TRANSLATORS
 from integration_platform.translate.model import MissingSegment, UnsupportedMessage
@@ -78,6 +80,7 @@ _CONDITIONS: Mapping[type[Problem], tuple[str, int]] = MappingProxyType(
         charset.WrongCharacterSet: (ERROR, 102),
         MissingSegment: (ERROR, 100),
         UnexpectedAcknowledgement: (REJECTED, 200),
+        NotATestNumber: (ERROR, 204),
     }
 )
 
@@ -92,15 +95,17 @@ def judge(frame: Frame, senders: Senders, port: int, peer: Peer, *, production: 
             "mllp", None, "", "", "", frame.payload, _verdict(broken), broken, came_from=f"{port} {peer}"
         ), None
     sender = senders.at_mllp(port, peer, found.application, found.facility)
-    refused = _refusal(frame, found, sender, production)
+    look = numbers.in_message(frame.payload, found)
+    real = bool(look.real) and not production
+    refused = NotATestNumber(look.real) if real else _refusal(frame, found, sender, production)
     incoming = Incoming(
         "mllp",
         sender.id if sender is not None else None,
         f"{found.application}|{found.facility}",
         found.kind,
         found.control_id,
-        frame.payload,
-        _verdict(refused) if refused is not None else ACCEPT,
+        header.line(frame.payload) if real else frame.payload,
+        _verdict(refused) if refused is not None else numbers.taken(look),
         refused,
         came_from=None if sender is not None else f"{port} {peer}",
     )

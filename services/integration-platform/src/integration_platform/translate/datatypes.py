@@ -9,7 +9,7 @@ from integration_platform.hl7v2.message import Field, Segment
 from integration_platform.translate import codes
 from integration_platform.translate.ids import HSA, local_system, system_of
 from integration_platform.translate.model import Origin
-from integration_platform.translate.persons import Identifier, birth_number, person_identifier
+from integration_platform.translate.persons import Identifier, claim_of, marked, person_of, proven
 from integration_platform.translate.times import Clock
 
 _HSA_AUTHORITIES = frozenset({"HSA", "HSA-ID", "HSAID", "INERA", HSA.upper()})
@@ -33,27 +33,26 @@ class Reader:
     _people: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 
     def identifier(self, cx: Field) -> dict[str, Any] | None:
-        """Identifier of a CX. A person's own is canonical; another has a system that belongs to its sender."""
+        """Identifier of a CX. A person's own is canonical, and marked where it breaks the rules of its kind; another has a
+        system that belongs to its sender."""
         value = cx.text(1)
         if not value:
             return None
-        person = self.person(cx)
+        claim = claim_of(cx)
+        person = proven(claim) if claim is not None else None
         kind = cx.text(5)
         found: dict[str, Any] = {}
         if kind:
             found["type"] = {"coding": [{"system": f"{codes.V2}0203", "code": kind}]}
-        found["system"], found["value"] = person or (self.authority(cx, 4), value)
+        found["system"], found["value"] = person or claim or (self.authority(cx, 4), value)
+        if claim is not None and person is None:
+            found = marked(found)
         period = compact(start=self.clock.date_time(cx.text(7)), end=self.clock.date_time(cx.text(8)))
         return found | ({"period": period} if period else {})
 
     def person(self, cx: Field) -> Identifier | None:
-        """The person identifier that a CX is, by its assigning authority, else its type; None when it is another."""
-        authorities = tuple(name for name in (cx.text(4, 2), cx.text(4, 1), cx.text(5)) if name)
-        found = person_identifier(authorities, cx.text(1))
-        if found is None and not cx.has(4) and cx.text(5) in ("", "NI", "SS"):
-            # twelve digits (or with a hyphen), a real date, a right check digit, and no other issuer: it is one
-            found = birth_number(cx.text(1))
-        return found
+        """The person identifier that a CX is, by its assigning authority, else its type; None when it is none."""
+        return person_of(cx)
 
     def key(self, cx: Field) -> Identifier:
         """(system, value) that tells this identifier from every other of the region."""

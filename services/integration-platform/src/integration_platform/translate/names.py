@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from fhircore.types import TYPES
 from integration_platform.translate.ids import resource_id
 from integration_platform.translate.model import Delete, Origin, Put, Resource
-from integration_platform.translate.persons import Identifier, person_identifier
+from integration_platform.translate.persons import Identifier, claimed, marked, person_identifier, proven
 from kit.problems import Kind, Problem
 
 SUBJECTS = ("subject", "patient", "beneficiary", "individual", "for")  # elements that say whom a resource is about
@@ -74,6 +74,8 @@ class Names:
         if not isinstance(value, dict):
             return value
         found = {key: self._renamed(one, key) for key, one in value.items()}
+        if name == "identifier" and _is_unproven(found):
+            found = marked(found)
         if isinstance(value.get("reference"), str):
             found["reference"] = self._reference(value["reference"])
         elif name in SUBJECTS and isinstance(value.get("identifier"), dict):
@@ -121,3 +123,10 @@ class Names:
             {"resourceType": "Patient", "id": ours, "meta": source, "identifier": identifier}
         )
         return f"Patient/{ours}"
+
+
+def _is_unproven(identifier: dict[str, Any]) -> bool:
+    """Whether this should say who somebody is, and breaks the rules of its kind."""
+    system, value = identifier.get("system"), identifier.get("value")
+    claim = claimed((system,), value) if isinstance(system, str) and isinstance(value, str) else None
+    return claim is not None and proven(claim) is None

@@ -7,8 +7,9 @@ from integration_platform.translate import codes
 from integration_platform.translate.datatypes import Reader, compact, identifiers
 from integration_platform.translate.ids import resource_id
 from integration_platform.translate.model import MissingIdentity, MissingSegment, Resource, SeveralPersons
-from integration_platform.translate.persons import Identifier
+from integration_platform.translate.persons import Identifier, claim_of, proven
 
+_WEIGHT = (1, 0, 2)  # of identifiers that tell persons apart, by worth: the person's own first
 _EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -31,18 +32,25 @@ def keys(reader: Reader, pid: Segment) -> tuple[Identifier, ...]:
 
 
 def keys_of(reader: Reader, cxs: list[Field]) -> tuple[Identifier, ...]:
-    found = [(reader.person(cx) is None, reader.key(cx)) for cx in cxs if cx.text(1)]
-    return tuple(dict.fromkeys(key for _, key in sorted(found, key=lambda one: one[0])))
+    found = sorted((cx for cx in cxs if cx.text(1)), key=lambda cx: _WEIGHT[_worth(cx)])
+    return tuple(dict.fromkeys(map(reader.key, found)))
 
 
 def patient_id(reader: Reader, cxs: list[Field]) -> str:
     """The Patient of a source is known by the source's own number where it has one, else by the person's identifier.
 
-    So a person keeps one Patient per source, also when the personnummer comes later, or changes.
+    So a person keeps one Patient per source, also when the personnummer comes later, changes, or was mistyped.
     """
-    own = [cx for cx in cxs if cx.text(1) and reader.person(cx) is None]
-    system, value = reader.key(own[0] if own else cxs[0])
+    system, value = reader.key(min((cx for cx in cxs if cx.text(1)), key=_worth))
     return resource_id(reader.origin.source, "Patient", f"{system}|{value}")
+
+
+def _worth(cx: Field) -> int:
+    """0: the source's own number; 1: the person's; 2: one that should be the person's and identifies nobody."""
+    claim = claim_of(cx)
+    if claim is None:
+        return 0
+    return 2 if proven(claim) is None else 1
 
 
 def id_of(reader: Reader, pid: Segment) -> str:
@@ -97,10 +105,10 @@ def _cxs(pid: Segment) -> list[Field]:
 def _national(reader: Reader, pid: Segment) -> list[dict[str, Any]]:
     """PID-19, the national number of older versions, when it is a person identifier that PID-3 did not have."""
     cx = pid.first(19)
-    person = reader.person(cx) if cx is not None else None
-    if person is None or person in keys(reader, pid):
+    if cx is None or claim_of(cx) is None or reader.key(cx) in keys(reader, pid):
         return []
-    return [{"system": person[0], "value": person[1]}]
+    found = reader.identifier(cx)
+    return [found] if found is not None else []
 
 
 def _extensions(reader: Reader, pid: Segment) -> list[dict[str, Any]]:

@@ -1,0 +1,202 @@
+"""The law in the store: facts of patients, who has a relation to whom, and what one caller may see of it (D9, D10)."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from access import NO_RULES, NOTHING, Actor, Decision, Facts, Known, Label, Rules, Sight, Zones, shown_to_patient, zones
+from fhircore.types import TYPES
+from fhirserver.ages import born
+from fhirserver.bodies import parsed
+from fhirserver.entries import NO_DATE
+from fhirserver.store import Current
+from kit.caller import Caller
+from kit.db import Connection
+
+_decode, _encode = msgspec.json.Decoder(Facts).decode, msgspec.json.Encoder().encode
+_decode_rules = msgspec.json.Decoder(Rules).decode
+END_OF_TIME = 2**62
+_MOST_KEPT = 100_000  # decoded facts of patients
+
+# Of each patient: the facts' version (0: none), and whether the unit, or this employee of it, has a relation now.
+_LOOK = """
+select p.pat, coalesce(f.version, 0), exists (
+    select 1 from access_relation a where a.pat = p.pat and a.unit = $2 and a.since <= now() and now() < a.until
+       and (a.employee is null or a.employee = $3))
+from unnest($1::bigint[]) as p(pat) left join access_fact f on f.pat = p.pat"""
+_PATIENT = "select body from res where key = any($1::bigint[]) and rtype = $2"
+_FACTS = "select pat, version, value from access_fact where pat = any($1::bigint[])"
+
+Pool = asyncpg.Pool
+
+
+@dataclass(slots=True)
+class Law:
+    """The facts of one store. Decoded facts are remembered by patient and version; the version is read each time."""
+
+    labels: Mapping[int, Label]
+    rules: Rules = NO_RULES
+    _facts: dict[int, Facts] = field(default_factory=dict)
+    _zones: dict[tuple[Any, ...], tuple[int, Zones]] = field(default_factory=dict)
+
+    async def refresh(self, con: Pool | Connection) -> None:
+        """Reads the rules that hold for everybody."""
+        value = await con.fetchval("select value from access_rules")
+        self.rules = NO_RULES if value is None else _decode_rules(value)
+
+    async def run(self, pool: Pool) -> None:
+        """Keeps the rules fresh until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            await self.refresh(pool)
+
+    def sight(self, caller: Caller, own: Iterable[int] = ()) -> Sight:
+        """Without what depends on the patient's facts; `opened` adds that for a patient's token."""
+        actor = Actor.of(caller)
+        return Sight(actor, self.labels, self._zoned(actor), frozenset(own), rules=self.rules)
+
+    def _zoned(self, actor: Actor) -> Zones:
+        """Remembered until a label is met for the first time, or the rules change."""
+        key = (actor.kind, actor.unit, actor.provider, actor.purpose, actor.population, actor.everything, self.rules)
+        count, found = self._zones.get(key, (-1, Zones()))
+        if count != len(self.labels):
+            if len(self._zones) > 10_000:
+                self._zones.clear()
+            found = zones(actor, self.labels, self.rules)
+            self._zones[key] = (len(self.labels), found)
+        return found
+
+    async def opened(self, con: Pool | Connection, sight: Sight, unpack: Callable[[bytes], bytes]) -> None:
+        """What a patient's token is shown: it depends on age, mandates and what was decided about them."""
+        facts = await self.facts(con, sight.own)
+        whole = max(facts.values(), key=lambda one: one.version, default=NOTHING)
+        bodies = await con.fetch(_PATIENT, list(sight.own), TYPES["Patient"].number)
+        dates = [found for row in bodies if (found := born(parsed(unpack(row[0]))))]
+        whole = msgspec.structs.replace(whole, born=max(dates, default=None))  # joined records may differ: the youngest
+        sight.own_labels = shown_to_patient(sight.actor, self.labels, whole, self.rules, sight.now)
+
+    async def sees(self, con: Pool | Connection, sight: Sight, rows: Sequence[Any]) -> list[bool]:
+        """For rows in hand, each with pat and lab, and dt and dte where their time is known."""
+        if sight.everything:
+            return [True] * len(rows)
+        await self.look(con, sight, (row["pat"] for row in rows))
+        return [sight.sees(row["lab"], row["pat"], _when(row)) for row in rows]
+
+    async def decisions(self, con: Pool | Connection, sight: Sight, rows: Sequence[Any]) -> list[Decision]:
+        """The same with its reason."""
+        await self.look(con, sight, (row["pat"] for row in rows))
+        return [sight.decision(row["lab"], row["pat"], _when(row)) for row in rows]
+
+    async def look(self, con: Pool | Connection, sight: Sight, patients: Iterable[int]) -> None:
+        """Reads what `sight` must know of these patients (keys of the store) to decide rows in hand."""
+        wanted = {patient for patient in patients if patient and patient not in sight.known}
+        if not wanted or not sight.depends:
+            return
+        rows = await con.fetch(_LOOK, list(wanted), sight.actor.unit, sight.actor.subject)
+        await self.remember(con, [(row[0], row[1]) for row in rows])
+        for pat, version, related in rows:
+            sight.known[pat] = self.known(pat, version, related)
+
+    def known(self, patient: int, version: int, related: bool) -> Known:
+        return Known(self._facts.get(patient, NOTHING) if version else NOTHING, related)
+
+    async def remember(self, con: Pool | Connection, versions: Iterable[tuple[int, int]]) -> None:
+        """Reads the facts of patients (key, version) that are not the remembered ones."""
+        stale = [pat for pat, version in versions if version and self._facts.get(pat, NOTHING).version != version]
+        if stale:
+            await self.facts(con, stale)
+
+    async def withheld(self, con: Pool | Connection, sight: Sight, patients: Iterable[int]) -> set[Decision]:
+        """Why anything of these patients is not shown to this reader, whatever was asked for; DENY is no reason (D10)."""
+        keys = list(patients)
+        if not keys or not sight.depends:
+            return set()
+        await self.look(con, sight, keys)
+        rows = await con.fetch("select pat, lab from patient_label where pat = any($1::bigint[])", keys)
+        return {sight.decision(lab, pat) for pat, lab in rows} - {Decision.PERMIT, Decision.DENY}
+
+    async def facts(self, con: Pool | Connection, patients: Iterable[int]) -> dict[int, Facts]:
+        """The facts of these patients as they stand, by key; none where nothing is known."""
+        if len(self._facts) > _MOST_KEPT:
+            self._facts.clear()
+        found = {row[0]: _decode(row[2]) for row in await con.fetch(_FACTS, list(patients))}
+        self._facts.update(found)
+        return found
+
+
+async def put_facts(con: Connection, patients: Iterable[int], facts: Facts) -> bool:
+    """Stores all facts of a patient under each key of the person, in the caller's transaction. False when what stands is
+    newer: an older version never replaces a newer."""
+    stored = False
+    for pat in sorted(set(patients)):
+        kept = await con.fetchval(
+            """insert into access_fact(pat, version, value) values ($1, $2, $3)
+               on conflict (pat) do update set version = excluded.version, value = excluded.value
+               where access_fact.version < excluded.version returning pat""",
+            pat, facts.version, _encode(facts),
+        )  # fmt: skip
+        if kept is not None:
+            stored = True
+            await _explode(con, pat, facts)
+    return stored
+
+
+async def _explode(con: Connection, pat: int, facts: Facts) -> None:
+    """The same facts as rows, for the predicate in SQL."""
+    for table in ("access_relation where source is null and", "access_choice where", "access_consent where",
+                  "access_block where", "access_revoke where"):  # fmt: skip
+        await con.execute(f"delete from {table} pat = $1", pat)
+    await con.executemany(
+        "insert into access_relation(unit, pat, since, until, employee, ground) values ($1, $2, $3, $4, $5, $6)",
+        [(one.unit, pat, one.since, one.until, one.employee, one.ground) for one in facts.relations],
+    )
+    await con.executemany(
+        "insert into access_choice(session, pat, until) values ($1, $2, $3)",
+        [(one.session, pat, one.until) for one in facts.choices],
+    )
+    await con.executemany(
+        "insert into access_consent(unit, pat, provider, since, until, employee) values ($1, $2, $3, $4, $5, $6)",
+        [(one.unit, pat, one.provider, one.since, one.until or _FOREVER, one.employee) for one in facts.consents],
+    )
+    await con.executemany(
+        "insert into access_block(id, pat, provider, unit, lo, hi, excluded) values ($1, $2, $3, $4, $5, $6, $7)",
+        [(one.id, pat, one.provider, one.unit, one.start, one.end, list(one.excluded)) for one in facts.blocks],
+    )
+    await con.executemany(
+        "insert into access_revoke(block, pat, unit, employee, until) values ($1, $2, $3, $4, $5)",
+        [(block.id, pat, one.unit, one.employee, one.until) for block in facts.blocks for one in block.revokes],
+    )
+
+
+def when(dt: int, dte: int | None) -> tuple[int, int] | None:
+    """The time a row of `res` is about, µs, half-open; None when it has none."""
+    return None if dt == NO_DATE else (dt, END_OF_TIME if dte is None else dte)
+
+
+def decision_on(current: Current, sight: Sight) -> Decision:
+    """On a row that is locked for writing; `look` has been asked about its patient."""
+    time = None if current.dt is None else when(current.dt, current.dte)
+    return sight.decision(current.lab, current.pat, time)
+
+
+def _when(row: Any) -> tuple[int, int] | None:
+    if "dt" not in row.keys() or row["dt"] is None:  # noqa: SIM118 — a record is asked for its columns
+        return None
+    return when(row["dt"], row["dte"])
+
+
+_FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+async def put_rules(con: Connection, rules: Rules) -> None:
+    """Stores what holds for every patient."""
+    await con.execute(
+        """insert into access_rules("only", value) values (1, $1)
+           on conflict ("only") do update set value = excluded.value""",
+        _encode(rules),
+    )

@@ -1,0 +1,1 @@
+"""Apps: how one is registered, launched, let in by a person, looked over and shut out."""

@@ -1,0 +1,67 @@
+"""Which patient and which visit an app shall be about: found in the region's record as the person, never as a service."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from application_platform.portal import finding, timeline
+from application_platform.portal.person import Person, person
+from application_platform.portal.reader import Portal
+from application_platform.portal.record import NotShown
+from application_platform.portal.swedish import ZONE
+
+MOST = 25
+NOT_SHOWN = "Patienten kan inte visas i ditt uppdrag. Välj en annan, eller byt uppdrag."
+_ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """An Encounter in one line."""
+
+    id: str
+    what: str
+    when: str
+    ongoing: bool
+
+
+async def patients(portal: Portal, token: str, typed: str, now: datetime) -> tuple[str, list[Person] | None]:
+    """Hits for what was typed, or in Swedish how to type it."""
+    today = now.astimezone(ZONE).date()
+    wanted = finding.wanted(typed, today)
+    if wanted.problem:
+        return wanted.problem, None
+    bundle = await portal.record.search(token, "Patient", [*wanted.pairs, ("_count", str(MOST))])
+    hits = [person(found, today) for found in timeline.matches(bundle)]
+    return "", sorted(hits, key=lambda hit: (hit.family, hit.given, hit.born))
+
+
+async def visits(portal: Portal, token: str, patient: str) -> list[Visit]:
+    """The patient's latest visits, the latest first."""
+    asked = [("patient", patient), ("_sort", "-date"), ("_count", str(MOST))]
+    return [_visit(found) for found in timeline.matches(await portal.record.search(token, "Encounter", asked))]
+
+
+def _visit(found: Mapping[str, Any]) -> Visit:
+    kind: Mapping[str, Any] = next(iter(found.get("type", [])), {})
+    words = kind.get("text") or next((one.get("display") for one in kind.get("coding", []) if one.get("display")), "")
+    where = found.get("serviceProvider", {}).get("display", "")
+    start = str(found.get("period", {}).get("start", ""))[:10]
+    what = ", ".join(part for part in (words or "Vårdkontakt", where) if part)
+    return Visit(found["id"], what, start or "datum saknas", found.get("status") == "in-progress")
+
+
+async def must_be_shown(portal: Portal, token: str, patient: str, encounter: str | None) -> None:
+    """Raises NotShown unless this person may see the patient, and the encounter is the patient's."""
+    if not _ID.fullmatch(patient):
+        raise NotShown
+    await portal.record.patient(token, patient)
+    if encounter is None:
+        return
+    if not _ID.fullmatch(encounter):
+        raise NotShown
+    asked = [("patient", patient), ("_id", encounter)]
+    if not timeline.matches(await portal.record.search(token, "Encounter", asked)):
+        raise NotShown

@@ -1,0 +1,1 @@
+"""A store grown to a size: generated patients by the engine's own rows and COPY, not through a door."""

@@ -71,5 +71,5 @@ async def test_sign_in_is_open_but_its_form_only_from_our_own_page(gateway: Any)
     assert await _status(gateway, "GET", "/auth/sign-in", {}) == (200, "")
     assert await _status(gateway, "POST", "/auth/sign-in", OWN) == (200, "")
     assert await _status(gateway, "POST", "/auth/sign-in", {"Origin": "http://evil.test"}) == (403, "foreign-origin")
-    for path in ("/auth/sign-out", "/auth/commission"):
+    for path in ("/auth/sign-out", "/auth/commission", "/auth/allow", "/auth/sessions/end-all"):
         assert await _status(gateway, "POST", path, COOKIE) == (403, "foreign-origin")

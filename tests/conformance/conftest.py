@@ -51,7 +51,9 @@ async def doors(postgres_url: str) -> AsyncIterator[Doors]:
 
 
 @asynccontextmanager
-async def _door(postgres_url: str, package: str, issuer: TestIssuer) -> AsyncIterator[tuple[httpx2.AsyncClient, Engine]]:
+async def _door(
+    postgres_url: str, package: str, issuer: TestIssuer
+) -> AsyncIterator[tuple[httpx2.AsyncClient, Engine]]:
     record: Any = import_module(f"{package}.record")
     settings: Any = import_module(f"{package}.settings").Settings
     async with fresh_database(postgres_url, package) as url:

@@ -285,8 +285,8 @@ async def test_a_clock_that_only_the_database_has_right_is_told(
     clocks: Machine, traffic: Any, until: Until, ready: Ready
 ) -> None:
     for seconds, page, doctor in (
-        (STEP, "VIS: klockan går 2 timmar före databasens.", "clock of vis: 120 min ahead of its database's"),
-        (-STEP, "VIS: klockan går 2 timmar efter databasens.", "clock of vis: 120 min behind its database's"),
+        (STEP, "VIS: klockan går 2 timmar före databasens.", "clock of vis: 2 h ahead of its database's"),
+        (-STEP, "VIS: klockan går 2 timmar efter databasens.", "clock of vis: 2 h behind its database's"),
     ):
         clocks.set(services=seconds, database=0)
         await traffic.goes_on()

@@ -4,6 +4,7 @@ import errno
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,6 +48,30 @@ def test_an_id_says_whose_message_it_is() -> None:
 def test_what_is_no_id_is_refused_with_an_example(id: str) -> None:
     with pytest.raises(Trouble, match="information-17"):
         parked.service_of(id)
+
+
+class HalfARegion:
+    """Two services, of which one does not answer."""
+
+    names = ("exchange", "vis")
+
+    def get(self, service: str, _path: str, **_query: str) -> Any:
+        if service == "vis":
+            raise Trouble("VIS does not answer; `fvm doctor` says what is wrong.")
+        held = {"id": "message-7", "state": "parked", "at": "2026-11-26T12:00:00Z", "topic": "mllp", "code": "x/y"}
+        return {"messages": [{**held, "attempts": 0, "reason": "why"}]}
+
+
+def test_what_is_parked_is_listed_although_one_service_is_silent_which_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(parked, "Services", lambda _settings: HalfARegion())
+
+    assert parked._list(Namespace(reason=None)) == 1
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("message-7 ")
+    assert said[1:] == ["Not known: VIS does not answer; `fvm doctor` says what is wrong."]
 
 
 def test_content_is_readable_in_whatever_form_it_travelled() -> None:

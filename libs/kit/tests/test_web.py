@@ -1,12 +1,14 @@
 """The edge: commit before answer, refusals in two formats, health, metrics without addresses, the contract."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
 import sqlalchemy as sa
 from fastapi import APIRouter
 
+from kit import malformed
 from kit.db import Database
 from kit.problems import Header, Kind, Problem
 from kit.testing import TestIssuer
@@ -129,6 +131,31 @@ async def test_malformed_input_is_400_in_both_formats_and_in_the_contract(client
     assert (
         "HTTPValidationError" not in contract["components"]["schemas"] if "schemas" in contract["components"] else True
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "detail", "at"),
+    [
+        ({"type": "int_parsing", "loc": ("query", "count")}, "count must be a whole number", "count"),
+        ({"type": "missing", "loc": ("body", "id")}, "id is missing", "id"),
+        ({"type": "missing", "loc": ("body",)}, "The body is missing", None),
+        ({"type": "json_invalid", "loc": ("body", 7)}, "The body is not JSON", None),
+        (
+            {"type": "literal_error", "loc": ("query", "state", "literal['a','b']"), "ctx": {"expected": "'a' or 'b'"}},
+            "state must be 'a' or 'b'", "state",
+        ),
+        ({"type": "less_than_equal", "loc": ("query", "count"), "ctx": {"le": 200}}, "count must be at most 200", "count"),
+        (
+            {"type": "value_error", "loc": ("body", "charset"), "msg": "Value error, not in table 0211"},
+            "charset: not in table 0211", "charset",
+        ),
+        ({"type": "something_new", "loc": ("body", "list", 3, "id"), "msg": "1212 it is"},
+         "list.3.id is not what is asked for here", "list/3/id"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told_in_our_own_words_without_the_value(error: Any, detail: str, at: str | None) -> None:
+    [issue] = malformed.issues([error, error])
+    assert (issue.detail, issue.at) == (detail, at)
 
 
 async def test_only_signed_in_callers_pass(client: httpx2.AsyncClient, issuer: TestIssuer) -> None:

@@ -45,9 +45,9 @@ class Platform:
 
 
 @asynccontextmanager
-async def a_platform(postgres_url: str, folder: Path, mode: str) -> AsyncIterator[Platform]:
+async def a_platform(postgres_url: str, folder: Path, mode: str, **more: Any) -> AsyncIterator[Platform]:
     async with fresh_database(postgres_url, "application_platform", mode=mode) as url:
-        settings = Settings(database_url=url, mode=mode, public_url=PUBLIC, data=folder)
+        settings = Settings(database_url=url, mode=mode, public_url=PUBLIC, data=folder, **more)
         db = Database(url)
         await db.start()
         parts = main.new_parts(settings, db)
@@ -60,6 +60,7 @@ async def a_platform(postgres_url: str, folder: Path, mode: str) -> AsyncIterato
         finally:
             await watch.stop()
             await parts.portal.record.stop()
+            await parts.persons.stop()
             await db.stop()
 
 
@@ -73,6 +74,11 @@ async def demo(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> A
 async def production(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     async with a_platform(postgres_url, tmp_path_factory.mktemp("production"), "production") as platform:
         yield platform
+
+
+@pytest.fixture(scope="session")
+def new_platform() -> Any:
+    return a_platform
 
 
 @pytest.fixture

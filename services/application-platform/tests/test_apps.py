@@ -308,6 +308,19 @@ async def test_introspection_tells_who_asks_properly(demo: Any, browser: AsyncCl
     assert (await browser.post("/auth/introspect", data={"token": forged}, auth=own)).json() == {"active": False}
 
 
+async def test_a_system_looks_into_tokens_with_its_own(demo: Any, browser: AsyncClient, sign_in: SignIn) -> None:
+    await sign_in(browser, DOCTOR)
+    token = (await tokens(browser))["access_token"]
+    own = ("information", demo.secret("information"))
+    asker = (await browser.post("/auth/token", data={"grant_type": "client_credentials"}, auth=own)).json()
+    header = {"Authorization": f"Bearer {asker['access_token']}"}
+
+    seen = (await browser.post("/auth/introspect", data={"token": token}, headers=header)).json()
+    assert (seen["active"], seen["client_id"]) == (True, "demo-app")
+    other = (await browser.post("/auth/introspect", data={"token": asker["access_token"]}, headers=header)).json()
+    assert (other["active"], other["client_id"]) == (True, "information")
+
+
 async def test_revoking_an_access_token_ends_the_apps_grant(demo: Any, browser: AsyncClient, sign_in: SignIn) -> None:
     await sign_in(browser, DOCTOR)
     body = await tokens(browser)

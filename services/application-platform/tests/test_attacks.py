@@ -86,7 +86,9 @@ def an_assertion(header: dict[str, Any] | None = None, key: Any = KEY, **changes
     claims = {"iss": "signer", "sub": "signer", "aud": "http://fvm.test/auth/token", "exp": now + 60}
     claims |= {"jti": f"{time.time_ns()}", **changes}
     said = {"alg": "ES384", "kid": "k1", "typ": "JWT", **(header or {})}
-    return jwt.encode(said, {name: value for name, value in claims.items() if value is not None}, key, algorithms=[said["alg"]])
+    return jwt.encode(
+        said, {name: value for name, value in claims.items() if value is not None}, key, algorithms=[said["alg"]]
+    )
 
 
 @pytest.fixture

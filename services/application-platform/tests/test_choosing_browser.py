@@ -89,8 +89,4 @@ async def test_no_rule_of_accessibility_is_broken_and_nothing_is_wider_than_the_
     found = await page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
     assert [(broken["id"], [node["target"] for node in broken["nodes"]]) for broken in found["violations"]] == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
-    folder = os.environ.get("FVM_SHOTS")
-    if folder:
-        await page.reload()
-        await page.screenshot(path=f"{folder}/sign-in-{width}-{scheme}.png", full_page=True)
     await page.context.close()

@@ -249,3 +249,19 @@ async def test_a_batch_without_events_is_refused_with_the_reason(exchange: Any) 
     answer = await post(exchange, b"[]", BATCH)
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/exchange/unreadable-event")
     assert answer.json()["detail"] == "The batch has no events"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("count=x", "count must be a whole number"),
+        ("count=1000", "count must be at most 200"),
+        ("state=lost", "state must be 'received', 'translated', 'parked' or 'warned'"),
+        ("before=99999999999999999999", "before must be below"),
+    ],
+)
+async def test_a_list_that_is_asked_for_wrongly_is_told_in_our_words(exchange: Any, asked: str, told: str) -> None:
+    async with exchange.client() as client:
+        answer = await client.get(f"/exchange/messages?{asked}")
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(told)

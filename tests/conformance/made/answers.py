@@ -8,11 +8,10 @@ import httpx2
 from fhircore.xml import from_xml
 
 # http://hl7.org/fhir/R4/valueset-issue-type.html
-CODES = frozenset(
-    """invalid structure required value invariant security login unknown expired forbidden suppressed processing not-supported
-    duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly business-rule conflict transient
-    lock-error no-store exception timeout incomplete throttled informational""".split()
-)
+_WORDS = """invalid structure required value invariant security login unknown expired forbidden suppressed processing
+not-supported duplicate multiple-matches not-found deleted too-long code-invalid extension too-costly business-rule conflict
+transient lock-error no-store exception timeout incomplete throttled informational"""
+CODES = frozenset(_WORDS.split())
 
 
 def fault(answer: httpx2.Response) -> str:

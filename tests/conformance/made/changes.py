@@ -7,7 +7,21 @@ from typing import Any
 from made.resources import mutated
 from made.values import VALUES, places
 
-_POINTERS = ["", "/", "-", "/-", "/name/-", "/name/99", "/id", "/meta/versionId", "/a/b/c", "~", "/~2", "/name/01", "/name/-1"]
+_POINTERS = [
+    "",
+    "/",
+    "-",
+    "/-",
+    "/name/-",
+    "/name/99",
+    "/id",
+    "/meta/versionId",
+    "/a/b/c",
+    "~",
+    "/~2",
+    "/name/01",
+    "/name/-1",
+]
 _FHIRPATHS = [
     "{t}", "{t}.id", "{t}.identifier", "{t}.identifier[0]", "{t}.extension.where(url='x')", "{t}.name.first().family",
     "{t}.text", "Patient", "%resource", "{t}.descendants()", "1", "'x'", "((", "", "{t}.repeat(children())",
@@ -30,7 +44,9 @@ _SIGNS = ["", "{", "}", "(", ")", '"', "...", "\\", "é", "\x07", "@", "$", "[[[
 
 
 def json_patch(r: Random, resource: dict[str, Any]) -> Any:
-    known = ["/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in place) for place in places(resource)]
+    known = [
+        "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in place) for place in places(resource)
+    ]
     operations = []
     for _ in range(r.randrange(4)):
         made: dict[str, Any] = {"op": r.choice(("add", "remove", "replace", "move", "copy", "test", "x", None))}
@@ -88,10 +104,14 @@ def bundle(kind: str) -> dict[str, Any]:
 
 
 def graphql(r: Random, depth: int = 0) -> str:
-    fields = [r.choice(_FIELDS) if r.random() < 0.7 or depth > 4 else graphql(r, depth + 1) for _ in range(r.randrange(1, 4))]
+    fields = [
+        r.choice(_FIELDS) if r.random() < 0.7 or depth > 4 else graphql(r, depth + 1) for _ in range(r.randrange(1, 4))
+    ]
     made = "{" + " ".join(fields) + "}"
     if depth == 0 and r.random() < 0.3:
-        made = r.choice(("query ", "query q($x: String) ", "mutation ", "fragment F on Patient ", "subscription ")) + made
+        made = (
+            r.choice(("query ", "query q($x: String) ", "mutation ", "fragment F on Patient ", "subscription ")) + made
+        )
     if r.random() < 0.15:
         place = r.randrange(len(made))
         made = made[:place] + r.choice(_SIGNS) + made[place + 1 :]

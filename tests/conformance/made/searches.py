@@ -18,7 +18,9 @@ _CONTROLS = [
     "_elements", "_cursor", "_format", "_pretty", "_id", "_lastUpdated", "_type", "_list", "_filter", "_text", "_content",
     "_explain", "_profile", "_tag", "_security", "_source", "_query", "_contained", "_since", "_at", "_has",
 ]  # fmt: skip
-_OPERATORS = "eq ne co sw ew gt lt ge le ap sa eb pr po ss sb in ni re xx".split()
+_OPERATORS = [
+    "eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le", "ap", "sa", "eb", "pr", "po", "ss", "sb", "in", "ni", "re", "xx",
+]  # fmt: skip
 _PREFIXES = ["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap", "po"]
 _NUMBERS = [
     "1", "1.50", "-3", "1e5", "1e-300", "1e999", "5e400", "0.000000000000000000000000001", "9" * 40, "nan", "inf",
@@ -67,7 +69,9 @@ def query(r: Random, type_name: str) -> str:
         elif "include" in name:
             asked = _include(r)
         elif name == "_sort":
-            asked = ",".join(r.choice(("", "-")) + r.choice(sorted(params_of(type_name))) for _ in range(r.randrange(1, 4)))
+            asked = ",".join(
+                r.choice(("", "-")) + r.choice(sorted(params_of(type_name))) for _ in range(r.randrange(1, 4))
+            )
         pairs.append(f"{quote(name, safe=':._')}{r.choice(('=', '=', '=', '=', ''))}{quote(asked, safe='')}")
     return "&".join(pairs)
 
@@ -101,7 +105,11 @@ def _filter(r: Random, type_name: str, depth: int = 0) -> str:
         case 0:
             return f"({_filter(r, type_name, depth + 1)})"
         case 1:
-            return _filter(r, type_name, depth + 1) + r.choice((" and ", " or ", " AND ")) + _filter(r, type_name, depth + 1)
+            return (
+                _filter(r, type_name, depth + 1)
+                + r.choice((" and ", " or ", " AND "))
+                + _filter(r, type_name, depth + 1)
+            )
         case 2:
             return f"not ({_filter(r, type_name, depth + 1)})"
     asked = value(r)

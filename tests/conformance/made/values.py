@@ -26,7 +26,9 @@ NAMES = [
 def places(document: Any, at: Place = ()) -> Iterator[Place]:
     """Every place of a JSON document, the whole first."""
     yield at
-    inside = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    inside = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
     for name, value in inside:
         yield from places(value, (*at, name))
 

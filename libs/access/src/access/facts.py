@@ -94,6 +94,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     born: date | None = None
     protected: str = ""  # sekretessmarkering, skyddadFolkbokforing, fingerade (PRT-01); empty: none
     since: int | None = None  # when the facts were made, µs: for whoever asks how old a copy is
+    objections: tuple[str, ...] = ()  # to uses beside care: "quality-register:NAME" (BLK-17), "secondary-use"
 
 
 NOTHING = Facts()

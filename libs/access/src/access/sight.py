@@ -1,6 +1,6 @@
 """What one caller may see of a store, in the store's own numbers: for rows in hand, and as sets for an SQL predicate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -41,6 +41,9 @@ class Sight:
     own_labels: frozenset[int] = frozenset()  # what is shown of them
     rules: Rules = NO_RULES
     known: dict[int, Known] = field(default_factory=dict)
+    around: Sequence[int] | None = (
+        None  # the patients with a relation, where they are few: a search is driven from them
+    )
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

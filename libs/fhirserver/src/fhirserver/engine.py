@@ -20,6 +20,7 @@ from fhirserver.keys import Keys
 from fhirserver.labels import Labels
 from fhirserver.law import Law
 from fhirserver.logtogether import LogTogether
+from fhirserver.messages import Answer, Request
 from fhirserver.persons import SamePersons
 from fhirserver.reading import Reader
 from fhirserver.search.cursor import Seal
@@ -69,6 +70,8 @@ class Mount:
     integrity: bool = False  # refuse references to nothing, and deletes of what others refer to
     held_elsewhere: Elsewhere | None = None  # which references another door holds, asked where integrity is on
     most_deleted: int = 1  # resources that one conditional delete may take
+    # By type, asked before what is stored is: answers reads and searches that are not about stored resources, else None.
+    faces: Mapping[str, Callable[[Any, Request], Awaitable[Answer | None]]] = field(default_factory=dict)
     # Asked before a Patient is created (D1): gives the id it must have, None for a new one; raises when it is a duplicate.
     new_patient_id: Callable[[Mapping[str, Any]], Awaitable[str | None]] = _any_id
 

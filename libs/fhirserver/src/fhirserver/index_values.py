@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TEXT, TOKEN, TYPED, URI
-from fhircore.identifiers import NotAnIdentifier, canonical, is_known
+from fhircore.identifiers import is_known, kept
 from fhircore.params import params_of
 from fhircore.types import TYPES
 from fhirserver.entries import NO_DATE, Entries, exactly, folded
@@ -154,8 +154,5 @@ class Values:
 
 def _canonical(of: Callable[[str], int], at: str, system: str, value: str) -> list[int]:
     """The same identifier under its canonical name and notation, so that it is found by any (FHR-05)."""
-    try:
-        known = canonical(system, value)
-    except NotAnIdentifier:
-        return []  # kept as it was written; it can be found as it was written
+    known = kept(system, value)
     return [of(f"{at}|{known.system}|{known.value}"), of(f"{at}|{known.value}")]

@@ -29,6 +29,10 @@ select p.pat, coalesce(f.version, 0), exists (
     select 1 from access_relation a where a.pat = p.pat and a.unit = $2 and a.since <= now() and now() < a.until
        and (a.employee is null or a.employee = $3))
 from unnest($1::bigint[]) as p(pat) left join access_fact f on f.pat = p.pat"""
+_AROUND = """
+select distinct pat from access_relation
+where unit = $1 and since <= now() and now() < until and (employee is null or employee = $2) limit $3"""
+_MOST_AROUND = 1_000
 _PATIENT = "select body from res where key = any($1::bigint[]) and rtype = $2"
 _FACTS = "select pat, version, value from access_fact where pat = any($1::bigint[])"
 
@@ -110,6 +114,14 @@ class Law:
         stale = [pat for pat, version in versions if version and self._facts.get(pat, NOTHING).version != version]
         if stale:
             await self.facts(con, stale)
+
+    async def around(self, con: Pool | Connection, sight: Sight) -> None:
+        """For a search that names no patient: the reader's current relations, unless they are too many to name (D10)."""
+        if not sight.depends or sight.actor.population:
+            return
+        rows = await con.fetch(_AROUND, sight.actor.unit, sight.actor.subject, _MOST_AROUND + 1)
+        if len(rows) <= _MOST_AROUND:
+            sight.around = [row[0] for row in rows]
 
     async def withheld(self, con: Pool | Connection, sight: Sight, patients: Iterable[int]) -> set[Decision]:
         """Why anything of these patients is not shown to this reader, whatever was asked for; DENY is no reason (D10)."""

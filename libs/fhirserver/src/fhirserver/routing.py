@@ -29,6 +29,9 @@ async def ask(engine: Engine, request: Request) -> tuple[str, Answer]:
             raise NotAllowed(_NOT_HERE.format(method), at="method")
         return "_history", await history_of_all(engine, request)
     type_name = known(request)
+    face = engine.mount.faces.get(type_name)
+    if face is not None and (answer := await face(engine, request)) is not None:
+        return "{type} of a face", answer
     match (method, *parts[1:]):
         case ("GET", id) if not id.startswith(("_", "$")):
             allow(engine, request, type_name, "r")

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhircore.content import content_hash
+from fhircore.content import MASK, content_hash
 from fhircore.types import TYPES
 from fhirserver.bodies import parsed
 from fhirserver.engine import Engine
@@ -35,6 +35,21 @@ class Summed:
     id: str
     version: int
     hash: int
+
+    def told(self) -> list[str | int]:
+        """As one line of an answer: [type, patient, id, version, hash]."""
+        return [self.type, self.patient, self.id, self.version, self.hash]
+
+
+async def grouped(pages: AsyncIterator[Sequence[Summed]]) -> AsyncIterator[list[str | int]]:
+    """[type, patient, count, sum] of the groups of each page; a group may come several times: its parts are added."""
+    async for page in pages:
+        groups: dict[tuple[str, str], tuple[int, int]] = {}
+        for one in page:
+            count, total = groups.get((one.type, one.patient), (0, 0))
+            groups[one.type, one.patient] = count + 1, (total + one.hash) & MASK
+        for (name, patient), (count, total) in groups.items():
+            yield [name, patient, count, total]
 
 
 _SELECT = """

@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -32,6 +32,8 @@ _OPERATOR = re.compile(r"[\w.@\- ]{1,80}")
 _ID = re.compile(r"([a-z]+(?:-waiting)?)-(\d{1,18})")
 _EVERY = 5.0  # seconds between two measurements for the gauges
 _MOST = 500  # messages of one list
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 log = structlog.get_logger(__name__)
 
@@ -195,6 +197,14 @@ def operator_of(caller: Caller) -> Operator:
     if not (RIGHT in held or (caller.kind == "system" and caller.has(SCOPE))):
         raise NotAnOperator
     return Operator(caller.subject, known=True)
+
+
+async def asked(request: Request, kind: type[T]) -> T:
+    """The JSON body as this struct; raises Malformed."""
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except msgspec.MsgspecError as error:
+        raise Malformed(f"This body cannot be read: {describe(error).partition(' ')[0]}") from None
 
 
 def answer(body: Any) -> Response:

@@ -9,7 +9,8 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from fhircore.outcome import InvalidFHIR, Issue, operation_outcome
+from fhircore.outcome import InvalidFHIR, operation_outcome
+from kit import malformed
 from kit.problems import Fault, Header, Kind, Malformed, Problem, Unavailable
 from kit.room import NoRoom, noticed
 from kit.telemetry import current_trace_id
@@ -114,15 +115,8 @@ async def problem_response(request: Request, error: Exception) -> Response:
 
 
 def _malformed(error: RequestValidationError) -> Malformed:
-    issues = tuple(
-        Issue("invalid", f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}", _pointer(found["loc"]))
-        for found in error.errors()
-    )
+    issues = malformed.issues(error.errors())
     return Malformed(issues[0].detail, at=issues[0].at, issues=issues) if issues else Malformed()
-
-
-def _pointer(place: tuple[Any, ...]) -> str:
-    return "/".join(str(part) for part in place[1:]) or str(place[0])
 
 
 def _of_status(error: HTTPException) -> Problem:

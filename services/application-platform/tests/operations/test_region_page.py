@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import asyncpg
+import pytest
 from httpx2 import AsyncClient
 
 from application_platform.operations.actions import Region
@@ -144,3 +146,25 @@ async def test_a_part_that_is_away_is_not_silence(operator: AsyncClient, demo: A
     assert page.text.count("Svarar inte") >= 4
     assert "EJ KONTROLLERAD: Regionens journal" in page.text
     assert "Inget är undanlagt" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (asyncpg.CannotConnectNowError("starting up"), "Databasen bakom portalen svarar inte"),
+        (asyncpg.DiskFullError("could not extend file"), "Databasens disk är full"),
+    ],
+)
+async def test_a_database_that_is_away_is_told_in_words_with_what_to_do(
+    operator: AsyncClient, demo: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    async def picture(_token: str) -> Any:
+        raise error
+
+    monkeypatch.setattr(demo.app.state.region, "picture", picture)
+    page = await operator.get("/portal/region")
+
+    assert page.status_code == 503
+    assert words in page.text
+    assert "Kör fvm doctor på servern" in page.text
+    assert "extend" not in page.text

@@ -7,13 +7,12 @@ import msgspec
 from fastapi import Request
 from starlette.responses import Response
 
-from fhircore.content import MASK, content_hash
+from fhircore.content import content_hash
 from fhircore.types import TYPES
 from fhirserver.engine import Engine
-from fhirserver.sums import Summed, all_sums, sums_of
+from fhirserver.sums import Summed, all_sums, grouped, sums_of
 from kit.ndjson import lines
-from kit.operations import Operations, answer
-from kit.problems import Malformed
+from kit.operations import Operations, answer, asked
 
 # Told by a source; a Patient is the region's own, composed of those in person_source.
 OWN = f"r.sver is not null and r.rtype <> {TYPES['Patient'].number}"
@@ -42,41 +41,32 @@ def mount(operations: Operations, engine: Engine) -> None:
 
     async def sums() -> Response:
         """Lines of [type, person, count, sum]; a group may come several times: its parts are added."""
-        return lines(_groups(engine))
+        return lines(grouped(_pages(engine)))
 
     async def rows(request: Request) -> Response:
         """[[type, person, id, version, hash], …] of the asked groups."""
-        wanted = _read(await request.body(), Pairs).of
+        wanted = (await asked(request, Pairs)).of
         found = await sums_of(engine, OWN, [group for group in wanted if group[0] != "Patient"])
         persons = [person for name, person in wanted if name == "Patient"]
         found += [_patient(row) for row in await engine.db.pool.fetch(_THEIRS, persons)]
         found = await _under_persons(engine, found)
-        return answer([[one.type, one.patient, one.id, one.version, one.hash] for one in found])
+        return answer([one.told() for one in found])
 
     async def persons(request: Request) -> Response:
         """{id: person} of the asked ids that are known."""
-        return answer(await _persons(engine, _read(await request.body(), Ids).of))
+        return answer(await _persons(engine, (await asked(request, Ids)).of))
 
     for path, act in (("/sums", sums), ("/rows", rows), ("/persons", persons)):
         operations.router.add_api_route(path, act, methods=["POST"])
 
 
-async def _groups(engine: Engine) -> AsyncIterator[Any]:
-    async for page in _pages(engine):
-        groups: dict[tuple[str, str], tuple[int, int]] = {}
-        for one in await _under_persons(engine, page):
-            count, total = groups.get((one.type, one.patient), (0, 0))
-            groups[one.type, one.patient] = count + 1, (total + one.hash) & MASK
-        for (name, person), (count, total) in groups.items():
-            yield [name, person, count, total]
-
-
 async def _pages(engine: Engine) -> AsyncIterator[list[Summed]]:
+    """Everything that sources told, under persons."""
     async for page in all_sums(engine, OWN):
-        yield page
+        yield await _under_persons(engine, page)
     after = ""
     while rows := await engine.db.pool.fetch(_PATIENTS, after, _PAGE):
-        yield [_patient(row) for row in rows]
+        yield await _under_persons(engine, [_patient(row) for row in rows])
         after = rows[-1]["id"]
 
 
@@ -100,10 +90,3 @@ async def _under_persons(engine: Engine, page: Sequence[Summed]) -> list[Summed]
 async def _persons(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
     rows = await engine.db.pool.fetch("select id, person from person_link where id = any($1::text[])", list(ids))
     return {row["id"]: row["person"] for row in rows}
-
-
-def _read(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError:
-        raise Malformed('This is not {"of": […]}') from None

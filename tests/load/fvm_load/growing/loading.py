@@ -5,6 +5,7 @@ validation (Synthea's bundles are valid), the access log and the outbox. So the 
 """
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import secrets
@@ -111,6 +112,7 @@ def _work(orders: list[Order], wanted: int, tell: Callable[[str], None]) -> int:
 
 def _load(order: Order, counter: Any) -> None:
     """A process: ends by itself when all together have made enough."""
+    gc.disable()  # rows have no cycles, and the templates would be walked through again and again
     asyncio.run(_loading(order, counter))
 
 

@@ -49,7 +49,7 @@ class Ward:
 
     shared: tuple[Template, ...]
     patients: tuple[tuple[Template, ...], ...]
-    newest: date  # the latest day in any bundle
+    newest: date  # the day of the latest encounter
 
     @property
     def size(self) -> int:
@@ -120,7 +120,7 @@ class Source:
         return Ward(
             templates,
             tuple(self._patient(bundle) for bundle in transactions),
-            max(date.fromisoformat(day) for bundle in transactions for day in _days(encode(bundle).decode())),
+            max(date.fromisoformat(day) for bundle in transactions for day in _visits(bundle)),
         )
 
     def _patient(self, bundle: dict[str, Any]) -> tuple[Template, ...]:
@@ -175,5 +175,7 @@ def _of_many(patient: dict[str, Any]) -> dict[str, Any]:
     return {**patient, "name": names, "identifier": identifiers}
 
 
-def _days(text: str) -> list[str]:
-    return [cut for cut in _CUT.findall(text) if len(cut) == 10 and cut[:2] in ("19", "20")]
+def _visits(bundle: dict[str, Any]) -> list[str]:
+    """The day on which each encounter began."""
+    found = (entry["resource"] for entry in bundle["entry"])
+    return [one["period"]["start"][:10] for one in found if one["resourceType"] == "Encounter"]

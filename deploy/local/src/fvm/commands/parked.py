@@ -4,6 +4,7 @@ import argparse
 import base64
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fvm.settings import Settings, from_environment
 from fvm.trouble import Trouble
 
 _WHERE = {"message": "exchange"}  # Exchange's kept messages stand beside its inbox
+_MOST = 500  # messages that a service lists at once
 OPERATOR = "jonatan"  # the operator among the demo people
 
 
@@ -43,14 +45,34 @@ def add(verbs: Any) -> None:
 
 def _list(chosen: argparse.Namespace) -> int:
     services = Services(from_environment())
-    query = {"code": chosen.reason} if chosen.reason else {}
-    messages = [one for name in services.names for one in services.get(name, "/parked", **query)["messages"]]
-    for one in messages:
-        again = f", attempt {one['attempts']}" if one["state"] == "waiting" else ""
-        print(f"{one['id']:<24} {one['at'][:19]}  {one['topic']:<28} {one['code']}{again}: {one['reason']}")
-    if not messages:
+    query = {"limit": str(_MOST)} | ({"code": chosen.reason} if chosen.reason else {})
+    answers, silent = _everywhere(services, lambda name: services.get(name, "/parked", **query)["messages"])
+    for messages in answers.values():
+        for one in messages:
+            again = f", attempt {one['attempts']}" if one["state"] == "waiting" else ""
+            print(f"{one['id']:<24} {one['at'][:19]}  {one['topic']:<28} {one['code']}{again}: {one['reason']}")
+    if any(len(messages) >= _MOST for messages in answers.values()):
+        print(f"There may be more: {_MOST} of each kind are listed. `fvm lag` counts them all.")
+    if not any(answers.values()) and not silent:
         print("Nothing is set aside.")
-    return 0
+    return _said(silent)
+
+
+def _everywhere(services: Services, ask: Callable[[str], Any]) -> tuple[dict[str, Any], list[str]]:
+    """What each service answers, and the complaints of those that do not: at a bad moment the others still count."""
+    answers, silent = {}, []
+    for name in services.names:
+        try:
+            answers[name] = ask(name)
+        except Trouble as trouble:
+            silent.append(trouble.sentence)
+    return answers, silent
+
+
+def _said(silent: list[str]) -> int:
+    for sentence in silent:
+        print(f"Not known: {sentence}")
+    return 1 if silent else 0
 
 
 def _show(chosen: argparse.Namespace) -> int:
@@ -94,19 +116,19 @@ def _replay(chosen: argparse.Namespace) -> int:
         print(f"{done} of {len(chosen.id)} replayed.")
         return 0 if done == len(chosen.id) else 1
     wanted = {"code": chosen.reason} if chosen.reason else {"all": True}
-    counts = {name: services.post(name, "/parked/replay", wanted)["count"] for name in services.names}
+    counts, silent = _everywhere(services, lambda name: services.post(name, "/parked/replay", wanted)["count"])
     total = sum(counts.values())
     where = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
     if not total:
         print("Nothing is parked with that reason." if chosen.reason else "Nothing is parked.")
-        return 0
+        return _said(silent)
     if not chosen.yes:
         print(f"{total} would be replayed ({where}); nothing was done. Do it with --yes.")
-        return 0
+        return _said(silent)
     wanted["dry_run"] = False
-    done = sum(services.post(name, "/parked/replay", wanted)["replayed"] for name in services.names if counts[name])
+    done = sum(services.post(name, "/parked/replay", wanted)["replayed"] for name, count in counts.items() if count)
     print(f"{done} of {total} replayed ({where}).")
-    return 0
+    return _said(silent)
 
 
 def _give_up(chosen: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from fhirserver.subscribing.model import TOPIC
 _TOPICS = (
     "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
 )
+_OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _READ = ("read", "vread", "history-instance", "history-type", "search-type")
 _WRITE = ("create", "update", "patch", "delete")
 _kept: dict[str, tuple[bytes, bytes]] = {}
@@ -50,19 +51,7 @@ def statement(engine: Engine) -> dict[str, Any]:
             {
                 "mode": "server",
                 **({"documentation": mount.elsewhere} if mount.elsewhere else {}),
-                "security": {
-                    "cors": False,
-                    "service": [
-                        {
-                            "coding": [
-                                {
-                                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                                    "code": "SMART-on-FHIR",
-                                }
-                            ]
-                        }
-                    ],
-                },
+                "security": _security(mount.base),
                 "resource": [_resource(engine, name) for name, kind in TYPES.items() if kind.door != "none"],
                 "interaction": [{"code": code} for code in ("transaction", "batch", "search-system", "history-system")],
                 "searchParam": search_params("Resource", full_text=mount.full_text),
@@ -71,6 +60,24 @@ def statement(engine: Engine) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _security(base: str) -> dict[str, Any]:
+    """Where tokens come from; as an extension too, which is all that clients of SMART 1 read (PyPI fhirclient among them).
+
+    Issuer and doors share one address (architecture D11), so the issuer is the base without the door's path.
+    """
+    issuer = base.removesuffix("/fhir").removesuffix("/vis")
+    places = {
+        "authorize": "authorize",
+        "token": "token",
+        "introspect": "introspect",
+        "revoke": "revoke",
+        "manage": "sessions",
+    }
+    uris = [{"url": name, "valueUri": f"{issuer}/auth/{path}"} for name, path in places.items()]
+    coding = {"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}
+    return {"extension": [{"url": _OAUTH, "extension": uris}], "cors": True, "service": [{"coding": [coding]}]}
 
 
 def _writes(name: str, *, writes: bool) -> tuple[str, ...]:

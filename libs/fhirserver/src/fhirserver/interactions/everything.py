@@ -1,12 +1,18 @@
 """$everything of a patient (http://hl7.org/fhir/R4/patient-operation-everything.html)."""
 
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
 import asyncpg
 
 from access import Sight, allows
+from fhircore.moments import moment
 from fhircore.types import NAMES, TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.bodies import plain
 from fhirserver.engine import Engine
+from fhirserver.entries import NO_DATE
 from fhirserver.interactions.search import searching
 from fhirserver.messages import Answer, Request
 from fhirserver.problems import Invalid, NotFound, NotSupported
@@ -19,69 +25,128 @@ from kit.db import Connection
 _DEFAULT, _LARGEST = 1_000, 10_000
 
 
+@dataclass(slots=True)
+class _Asked:
+    """`start`..`end` is the care time in µs, half-open; `since` the time of storing; `types` numbers, None for all."""
+
+    count: int = _DEFAULT
+    cursor: str | None = None
+    start: int | None = None
+    end: int | None = None
+    since: datetime | None = None
+    types: list[int] | None = None
+    pairs: list[tuple[str, str]] = field(default_factory=list)  # all but the cursor, as they were sent
+
+
 async def everything(engine: Engine, request: Request, id: str) -> Answer:
-    """The patient's compartment, then what it refers to, page by page (_count); other parameters are refused by name."""
-    count, cursor = _parameters(request)
-    identity = f"everything/{id}"
-    after = engine.seal.open(cursor, identity) if cursor else None
+    """The patient's compartment, then what it refers to, page by page; parameters of other kinds are refused by name."""
+    asked = _parameters(request)
+    identity = f"everything/{id}?{urlencode([pair for pair in asked.pairs if pair[0] != '_count'])}"
+    after = engine.seal.open(asked.cursor, identity) if asked.cursor else None
     keys = engine.patient_keys(id)
     with searching():
         async with engine.search_pool.acquire() as connection:
-            rows = await _compartment(connection, engine, request, keys, count, after)
-            if not rows and after is None:
+            if after is None and not await _is_there(connection, request, keys):
                 raise NotFound(f"There is no Patient/{id}", at="Patient")
-            more, rows = len(rows) > count, rows[:count]
-            others = await _referred(connection, engine, request, rows)
+            rows = await _compartment(connection, request, asked, keys, after)
+            more, rows = len(rows) > asked.count, rows[: asked.count]
+            others = await _referred(connection, request, asked, rows)
             withheld = await engine.law.withheld(connection, request.sight, keys)
             if engine.mount.logged:
                 about = sorted({(row["pat"], row["rtype"], row["lab"]) for row in [*rows, *others] if row["pat"]})
                 entry = Entry(request.caller, "everything", about, len(rows) + len(others))
                 await engine.log.append(connection, [entry])
     base = f"{engine.mount.base}/Patient/{id}/$everything"
-    links = [{"relation": "self", "url": base}]
+    links = [{"relation": "self", "url": base + ("?" + urlencode(asked.pairs) if asked.pairs else "")}]
     if more:
         cursor = engine.seal.close(Position((), rows[-1]["key"]), identity)
-        links.append({"relation": "next", "url": f"{base}?_count={count}&_cursor={cursor}"})
+        links.append({"relation": "next", "url": f"{base}?{urlencode([*asked.pairs, ('_cursor', cursor)])}"})
     total = None if more or after is not None else len(rows)
     told = [notice(withheld)] if withheld else []
     return Answer(200, _bundle(engine, request.sight, rows, others, total, links, told))
 
 
-def _parameters(request: Request) -> tuple[int, str | None]:
-    count, cursor = _DEFAULT, None
+def _parameters(request: Request) -> _Asked:
+    asked = _Asked()
     for name, value in request.parameters:
-        if name == "_count":
-            if not (value.isascii() and value.isdigit() and len(value) < 10) or int(value) == 0:
-                raise Invalid("_count is a whole number above 0", at="_count")
-            count = min(int(value), _LARGEST)
-        elif name == "_cursor":
-            cursor = value
-        elif name != "_format":
-            raise NotSupported(f"The parameter '{name[:60]}' of $everything is not supported yet", at=name[:60])
-    return count, cursor
+        match name:
+            case "_count":
+                if not (value.isascii() and value.isdigit() and len(value) < 10) or int(value) == 0:
+                    raise Invalid("_count is a whole number above 0", at="_count")
+                asked.count = min(int(value), _LARGEST)
+            case "_cursor":
+                asked.cursor = value
+                continue
+            case "start":
+                asked.start = _time(name, value)[0]
+            case "end":
+                asked.end = _time(name, value)[1]
+            case "_since":
+                asked.since = datetime.fromtimestamp(_time(name, value)[0] / 1e6, UTC)
+            case "_type":
+                asked.types = [*(asked.types or ()), *(_number(one) for one in value.split(","))]
+            case _:
+                raise NotSupported(f"The parameter '{name[:60]}' of $everything is not supported", at=name[:60])
+        asked.pairs.append((name, value))
+    return asked
+
+
+def _time(name: str, value: str) -> tuple[int, int]:
+    try:
+        return moment(value.replace(" ", "+"))
+    except (ValueError, TypeError, OverflowError):
+        raise Invalid(f"{name} is a date or a time", at=name) from None
+
+
+def _number(type_name: str) -> int:
+    if type_name not in TYPES:
+        raise Invalid(f"'{type_name[:60]}' is not a resource type of FHIR R4", at="_type")
+    return TYPES[type_name].number
+
+
+async def _is_there(con: Connection, request: Request, keys: list[int]) -> bool:
+    """Whether there is anything of this patient that may be seen."""
+    values = Values()
+    parts = [f"r.pat = any({values.keys(keys)})", *seen(request.sight, values, "r")]
+    return await con.fetchval(f"select 1 from res r where {' and '.join(parts)} limit 1", *values.all) is not None
 
 
 async def _compartment(
-    con: Connection, engine: Engine, request: Request, keys: list[int], count: int, after: Position | None
+    con: Connection, request: Request, asked: _Asked, keys: list[int], after: Position | None
 ) -> list[asyncpg.Record]:
     values = Values()
     own = values.keys(keys)
     parts = [f"(r.pat = any({own}) or r.key = any(array(select key from alt where pat = any({own}))))"]
     parts += seen(request.sight, values, "r")
-    parts.append(f"r.rtype = any({values.add(_readable(request), 'smallint[]')})")
+    parts.append(f"r.rtype = any({values.add(_readable(request, asked), 'smallint[]')})")
+    if asked.since is not None:
+        parts.append(f"r.upd >= {values.add(asked.since, 'timestamptz')}")
+    if asked.start is not None or asked.end is not None:
+        parts.append(_in_time(values, asked))
     if after is not None:
         parts.append(f"r.key > {values.add(after.key, 'bigint')}")
-    text = f"select {COLUMNS} from res r where {' and '.join(parts)} order by r.key limit {count + 1}"
+    text = f"select {COLUMNS} from res r where {' and '.join(parts)} order by r.key limit {asked.count + 1}"
     return list(await con.fetch(text, *values.all))
 
 
-def _readable(request: Request) -> list[int]:
-    """The types that the token's scopes let this caller read."""
-    return [kind.number for kind in TYPES.values() if allows(request.caller.scopes, kind.name, "r")]
+def _in_time(values: Values, asked: _Asked) -> str:
+    """Care that was going on in the period; what has no time of its own is always in it."""
+    parts = []
+    if asked.end is not None:
+        parts.append(f"r.dt < {values.add(asked.end, 'bigint')}")
+    if asked.start is not None:
+        parts.append(f"(r.dte is null or r.dte > {values.add(asked.start, 'bigint')})")
+    return f"(r.dt = {NO_DATE} or r.rtype = {TYPES['Patient'].number} or ({' and '.join(parts)}))"
+
+
+def _readable(request: Request, asked: _Asked) -> list[int]:
+    """The types that are asked for and that the token's scopes let this caller read."""
+    readable = [kind.number for kind in TYPES.values() if allows(request.caller.scopes, kind.name, "r")]
+    return readable if asked.types is None else sorted(set(readable).intersection(asked.types))
 
 
 async def _referred(
-    con: Connection, engine: Engine, request: Request, rows: list[asyncpg.Record]
+    con: Connection, request: Request, asked: _Asked, rows: list[asyncpg.Record]
 ) -> list[asyncpg.Record]:
     """The registers these rows point at: practitioners, organizations, locations, medications …"""
     keys = {key for row in rows for key in row["refs"] or ()} - {row["key"] for row in rows}
@@ -91,7 +156,7 @@ async def _referred(
     numbers = [
         kind.number for kind in TYPES.values() if kind.kind == "register" and kind.name not in ("Patient", "Group")
     ]
-    numbers = sorted(set(numbers).intersection(_readable(request)))
+    numbers = sorted(set(numbers).intersection(_readable(request, asked)))
     parts = [f"r.key = any({values.keys(list(keys))})", f"r.rtype = any({values.add(numbers, 'smallint[]')})"]
     parts += ["r.pat = 0", *seen(request.sight, values, "r")]
     return list(await con.fetch(f"select {COLUMNS} from res r where {' and '.join(parts)}", *values.all))

@@ -58,6 +58,8 @@ async def answer(engine: Engine, request: Request, asked: Asked) -> Answer:
     with searching():
         made = await planned(engine, request, asked)
         async with (engine.driven_pool if made.driven else engine.search_pool).acquire() as connection:
+            if not made.patients:
+                await engine.law.around(connection, request.sight)
             if query.explain:
                 return Answer(200, await explained(connection, made, made.page(limit, after)))
             page = await _fetch(connection, engine, request, made, limit, after)
@@ -73,6 +75,8 @@ async def found(engine: Engine, request: Request, asked: Asked) -> tuple[Plan, P
     with searching():
         made = await planned(engine, request, asked)
         async with (engine.driven_pool if made.driven else engine.search_pool).acquire() as connection:
+            if not made.patients:
+                await engine.law.around(connection, request.sight)
             return made, await _fetch(connection, engine, request, made, limit, after)
 
 

@@ -54,9 +54,16 @@ class Part:
             parts += [f"a.rtype = {number}", f"a.also in ({self._also()})"]
         parts += self._driving(ground, values, "a" if further else "r", further=further)
         parts += seen(ground.sight, values, "r")
+        if not self.patients and not self.compartment and ground.sight.around is not None and self._of_patients:
+            parts.append(_equal(values, f"{'a' if further else 'r'}.pat", list(ground.sight.around) or [0]))
         rest = [predicate(ground, values, "r", self.type_name, criterion) for criterion in self.rest]
         parts += [_filter(one) for one in rest] if self.patients or self.compartment else rest
         return f"{source} where {' and '.join(parts)}"
+
+    @property
+    def _of_patients(self) -> bool:
+        """Whether all that may be seen of this type is about a patient with a relation."""
+        return TYPES[self.type_name].kind == "patient"
 
     def _also(self) -> str:
         if self.compartment:

@@ -10,9 +10,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from kit.caller import Commission
 from kit.problems import Kind, Problem
@@ -45,6 +46,15 @@ class Provider(BaseModel):
     userinfo: bool = False  # the claims stand at the UserInfo endpoint and not in the id_token
     claims: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     purposes: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, issuer: str) -> str:
+        parts = urlsplit(issuer)
+        local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if not (parts.hostname and (parts.scheme == "https" or local)) or parts.query or parts.fragment:
+            raise ValueError("an issuer is an https address without query")
+        return issuer.rstrip("/")
 
     @property
     def secret(self) -> str:

@@ -8,15 +8,16 @@ from starlette.responses import RedirectResponse, Response
 
 from application_platform.operations import words
 from application_platform.operations.actions import NotThere, Region
+from application_platform.operations.away import RegionRoute
 from application_platform.operations.content import readable
 from application_platform.operations.troubles import PARTS
 from application_platform.portal import render
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
-from application_platform.portal.refusals import PageRoute, Words
+from application_platform.portal.refusals import Words
 from application_platform.portal.swedish import ZONE, moment
 from application_platform.sign_in import browser
 
-router = APIRouter(prefix="/portal/region", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(prefix="/portal/region", route_class=RegionRoute, include_in_schema=False)
 
 RIGHT = "exchange.operate"
 _ID = re.compile(r"[a-z]+(?:-waiting)?-\d{1,18}")

@@ -30,6 +30,23 @@ _CODES = {
     "exchange/unregistered-sender": "avsändaren är inte registrerad",
     "exchange/unsupported-message": "meddelandetypen översätts inte",
     "exchange/translator-fault": "översättaren misslyckades, felet är vårt",
+    "exchange/unsupported-version": "HL7-versionen översätts inte",
+    "exchange/unexpected-acknowledgement": "en kvittens som ingen väntade på",
+    "exchange/broken-frame": "meddelandet kom inte helt fram",
+    "exchange/not-hl7": "det är inte HL7 v2",
+    "exchange/not-fhir": "det är inte FHIR",
+    "exchange/not-for-production": "meddelandet är märkt som test",
+    "exchange/not-a-test-number": "ett personnummer som inte är ett testnummer",
+    "exchange/missing-field": "ett fält saknas som måste finnas",
+    "exchange/missing-segment": "ett segment saknas som måste finnas",
+    "exchange/missing-identity": "det framgår inte vem det gäller",
+    "exchange/several-persons": "meddelandet gäller flera personer",
+    "exchange/unknown-character-set": "teckenkodningen är okänd",
+    "exchange/wrong-character-set": "tecknen stämmer inte med den angivna kodningen",
+    "exchange/unreadable-event": "händelsen går inte att läsa",
+    "exchange/wrong-door": "avsändaren hör till en annan dörr",
+    "kit/too-large-to-tell": "för stort för Kafka",
+    "persons/not-a-system": "ett nummer utan känt system",
 }
 
 

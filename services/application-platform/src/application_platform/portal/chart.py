@@ -95,7 +95,11 @@ async def _notices(record: Record, token: str, patient: str) -> tuple[Notice, ..
         found = await record.search(token, "AllergyIntolerance", [("patient", f"Patient/{patient}"), ("_count", "100")])
     except (Unavailable, NotAllowed, NotShown, Unreadable):
         return (Notice("Överkänslighet: ej kontrollerad", "unknown", "circle-dashed"),)
-    return notices(timeline.matches(found))
+    known = notices(timeline.matches(found))
+    if not timeline.is_withheld(found):
+        return known
+    unseen = Notice("Överkänslighet: andras uppgifter ej kontrollerade", "unknown", "circle-dashed")
+    return (*(one for one in known if one.look != "unknown"), unseen)
 
 
 def notices(allergies: Sequence[Mapping[str, Any]]) -> tuple[Notice, ...]:

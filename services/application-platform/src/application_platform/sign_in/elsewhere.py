@@ -88,7 +88,7 @@ async def go(request: Request, provider: str, back: pages.Next = None) -> Respon
     try:
         to = await found.address(attempt)
     except (NotVouched, Unavailable) as error:
-        log.warning("another issuer cannot be used", provider=provider, code=error.code)
+        log.warning("another issuer cannot be used", code=error.code)
         return _page(request, back, "away", found.provider.name, 503)
     row = {"hash": _hash(attempt.state), "browser_hash": _hash(secret), "provider": provider}
     row |= {"nonce": attempt.nonce, "verifier": attempt.verifier, "back": browser.safe_next(back)}
@@ -136,7 +136,7 @@ async def come_back(
             person_id, commission = await vouched.keep(tx, who, patient, datetime.now(UTC))
             return await _sign_in(request, tx, person_id, commission, found, row.back)
     except Problem as refusal:
-        log.info("sign-in elsewhere refused", provider=provider, code=refusal.code)
+        log.info("sign-in elsewhere refused", code=refusal.code)
         return _page(request, row.back, _word(refusal), found.provider.name, refusal.kind.status)
 
 

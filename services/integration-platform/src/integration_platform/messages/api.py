@@ -79,10 +79,10 @@ async def read_receipt(id: MessageId, request: Request, tx: Tx, caller: SignedIn
 async def list_messages(
     tx: Tx,
     caller: SignedIn,
-    state: State | Literal["warned"] | None = None,
+    state: Literal["received", "translated", "parked", "warned"] | None = None,
     sender: str | None = None,
     door: Literal["mllp", "events", "inbox"] | None = None,
-    before: int | None = None,
+    before: Annotated[int, Query(ge=1, lt=_LARGEST)] | None = None,
     count: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[dict[str, Any]]:
     """Kept messages, newest first. `before` is the last id of the page before; state `warned`: taken with a warning."""

@@ -20,8 +20,8 @@ from integration_platform.translate.model import Delete, Merge, Origin, Put, enc
 from integration_platform.worker import translated
 from kit.db import Database, driver
 from kit.ndjson import lines
-from kit.operations import Operations, answer
-from kit.problems import Malformed, Problem
+from kit.operations import Operations, answer, asked
+from kit.problems import Problem
 
 _PAGE = 200  # messages translated at once
 _TOLD = """
@@ -63,7 +63,7 @@ def mount(operations: Operations, db: Database, register: Register, wake: Callab
 
     async def rows(request: Request) -> Response:
         """[[type, patient, id, message, hash], …] of the asked groups."""
-        wanted = {tuple(group) for group in _read(await request.body(), Groups).of}
+        wanted = {tuple(group) for group in (await asked(request, Groups)).of}
         found = await _words(db, register)
         return answer(
             [
@@ -75,7 +75,7 @@ def mount(operations: Operations, db: Database, register: Register, wake: Callab
 
     async def resend(request: Request) -> Response:
         """Translates and tells the asked messages once more, under their own numbers; {"told"}."""
-        numbers = _read(await request.body(), Numbers).of
+        numbers = (await asked(request, Numbers)).of
         async with db.transaction() as tx:
             con = await driver(tx)
             again = await con.fetch(
@@ -146,10 +146,3 @@ def _about(resource: dict[str, Any]) -> str:
         if str(reference).startswith("Patient/"):
             return str(reference).removeprefix("Patient/")
     return ""
-
-
-def _read(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError:
-        raise Malformed('This is not {"of": […]}') from None

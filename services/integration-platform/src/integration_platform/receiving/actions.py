@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 from prometheus_client import Counter
 
+from integration_platform.hl7v2.ack import ACCEPTED
 from integration_platform.receiving import store
 from integration_platform.receiving.model import Incoming, Kept
 from kit.db import Database
@@ -15,6 +16,7 @@ from kit.problems import Kind, Problem
 from kit.telemetry import describe
 
 RECEIVED = Counter("exchange_received", "Messages stored, by door and answer", ("door", "answer"))
+WARNED = Counter("exchange_warned", "Messages taken with a warning to their sender, by door", ("door",))
 REPEATED = Counter("exchange_repeated", "Messages that were there already", ("door",))
 
 _AT_ONCE, _BYTES = 512, 16 * 1024 * 1024  # of one transaction
@@ -158,6 +160,7 @@ class Receiver:
                 REPEATED.labels(message.door).inc()
             else:
                 RECEIVED.labels(message.door, one.verdict.code).inc()
+                WARNED.labels(message.door).inc(one.verdict.code == ACCEPTED and bool(one.verdict.condition))
         return kept
 
 

@@ -121,5 +121,5 @@ def _checked(event: Given) -> Given:
 
 
 def _short(error: Exception) -> str:
-    """msgspec says where, and quotes nothing; a nesting too deep says nothing at all."""
-    return str(error)[:160] or "nested too deeply"
+    """msgspec says where, and quotes nothing."""
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:160]

@@ -3,6 +3,8 @@
 import asyncio
 import dataclasses
 import secrets
+import socket
+import ssl
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from fvm import kafka, ports, topics
 from fvm.part import Running
@@ -29,6 +32,7 @@ class Secured:
     """A running broker; `at(user)` is how that user reaches it."""
 
     bootstrap: str
+    controller: str
     authority: Authority
     passwords: dict[str, str]
     folder: Path
@@ -37,6 +41,40 @@ class Secured:
         broker = Broker(self.bootstrap, "SASL_SSL", self.authority.ca, None, None, user, self.passwords[user], "PLAIN")
         return dataclasses.replace(broker, **changes)  # type: ignore[arg-type]
 
+    def administer(self, command: str, *options: str) -> None:
+        """One of Kafka's own commands, as the user fvm."""
+        settings = self.folder / "admin.properties"
+        settings.write_text(
+            "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nssl.truststore.type=PEM\n"
+            f"ssl.truststore.location={self.authority.ca}\n"
+            "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "
+            f'username="fvm" password="{self.passwords["fvm"]}";\n'
+        )
+        where = ["--bootstrap-server", self.bootstrap, "--command-config", str(settings)]
+        done = subprocess.run([*kafka._java(), command, *where, *options], check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def certify(self, *, minutes: float = 20.0) -> int:
+        """Gives the broker a new certificate in the place of its old one; its serial number."""
+        folder = self.folder / "certificates"
+        pair = self.authority.issue("broker", ["localhost", "127.0.0.1"], minutes=minutes)
+        draft = folder / "broker.new"
+        draft.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes() + self.authority.ca.read_bytes())
+        draft.replace(folder / "broker.pem")
+        return pair.serial
+
+    def shown(self, door: str) -> int:
+        """The serial number of the certificate that a new connection is shown."""
+        context = ssl.create_default_context(cafile=self.authority.ca)
+        host, port = door.split(":")
+        with (
+            socket.create_connection((host, int(port)), 10) as plain,
+            context.wrap_socket(plain, server_hostname=host) as safe,
+        ):
+            der = safe.getpeercert(binary_form=True)
+        assert der is not None
+        return x509.load_der_x509_certificate(der).serial_number
+
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
@@ -44,9 +82,6 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     folder = tmp_path_factory.mktemp("kafka")
     picked = ports.settle({}, ("broker", "controller"), set())
     authority = Authority(folder / "certificates")
-    pair = authority.issue("broker", ["localhost", "127.0.0.1"])
-    pem = folder / "certificates/broker.pem"
-    pem.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes() + authority.ca.read_bytes())
     passwords = {user: secrets.token_urlsafe(16) for user in USERS}
     (folder / "kafka_users").write_text("".join(f"{u}={p}\n" for u, p in passwords.items()))
     text = PROPERTIES.read_text()
@@ -68,10 +103,13 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     assert done.returncode == 0, done.stdout + done.stderr
     broker = kafka.Broker(folder, picked["broker"], picked["controller"], "x")
     part = dataclasses.replace(broker.part(), command=(*java, "kafka.Kafka", str(properties)))
+    doors = (f"localhost:{picked[name]}" for name in ("broker", "controller"))
+    made = Secured(*doors, authority, passwords, folder)
+    made.certify()
     running = Running(part, folder / "logs", folder / "run")
     try:
         running.wait_until(broker.ready, 60)
-        yield Secured(f"localhost:{picked['broker']}", authority, passwords, folder)
+        yield made
     finally:
         running.end()
 
@@ -96,26 +134,8 @@ async def test_each_service_writes_its_own_topics_and_no_other(secured: Secured)
     wanted = topics.load()
     names = {topic.name: topics.full_name(topic.name, "north") for topic in wanted}
     await ensure_topics(secured.at("fvm"), [Topic(name, 1) for name in names.values()])
-    settings = secured.folder / "admin.properties"
-    settings.write_text(
-        "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nssl.truststore.type=PEM\n"
-        f"ssl.truststore.location={secured.authority.ca}\n"
-        "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "
-        f'username="fvm" password="{secured.passwords["fvm"]}";\n'
-    )
-    told = [
-        *kafka._java(),
-        "org.apache.kafka.tools.AclCommand",
-        "--bootstrap-server",
-        secured.bootstrap,
-        "--command-config",
-        str(settings),
-    ]
     for rights in topics.rights(wanted, "north"):
-        done = await asyncio.to_thread(
-            subprocess.run, [*told, "--add", *rights], check=False, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        await asyncio.to_thread(secured.administer, "org.apache.kafka.tools.AclCommand", "--add", *rights)
 
     for service in ("vis", "information"):
         for topic in wanted:
@@ -136,6 +156,34 @@ async def _may_write(where: Broker, topic: str) -> bool:
     finally:
         await producer.stop()
     return True
+
+
+KEYSTORES = [f"listener.name.{name}.ssl.keystore.location" for name in ("sasl_ssl", "controller")]
+
+
+async def test_a_renewed_certificate_is_taken_without_a_restart_while_producers_go_on(secured: Secured) -> None:
+    await ensure_topics(secured.at("fvm"), [Topic("renewal", 1)])
+    producer = Producer(secured.at("fvm"))
+    message = Message("renewal", b"k", b"v", [])
+    again = ",".join(f"{name}={secured.folder}/certificates/broker.pem" for name in KEYSTORES)
+    told = ["--entity-type", "brokers", "--entity-name", "1", "--alter", "--add-config", again]
+    doors = (secured.bootstrap, secured.controller)
+    try:
+        await producer.send_all([message])
+        for _ in range(2):  # the second time the broker is told what it was told before
+            before = secured.shown(secured.bootstrap)
+            renewed = secured.certify()
+            assert secured.shown(secured.bootstrap) == before  # it does not look by itself
+
+            await asyncio.to_thread(secured.administer, "kafka.admin.ConfigCommand", *told)
+
+            async with asyncio.timeout(20):
+                while {secured.shown(door) for door in doors} != {renewed}:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.2)
+            await producer.send_all([message])
+    finally:
+        await producer.stop()
+    assert await reachable(secured.at("vis"))
 
 
 def test_both_brokers_take_the_largest_message_that_we_send() -> None:

@@ -12,7 +12,7 @@ WORDS = {
     "attempts", "check", "code", "count", "door", "error", "exc_info", "limit", "loop", "message", "method", "reader", "route",
     "size", "status", "topic", "waiting",
 }  # fmt: skip
-LABELS = {"answer", "door", "loop", "method", "outcome", "reader", "route", "status", "topic"}
+LABELS = {"answer", "door", "loop", "method", "outcome", "reader", "route", "status", "topic", "why"}
 SPREAD = {"waiting.py"}  # log.warning(…, **place): topic, partition and offset, written beside it
 
 

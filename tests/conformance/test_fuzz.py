@@ -284,7 +284,8 @@ async def test_graphql_is_answered_or_refused(doors: Any, stored: list[Any]) -> 
                 "operationName": r.choice(("q", "", None, 1)),
             }
         address = r.choice(("/$graphql", f"/{one['resourceType']}/{one['id']}/$graphql"))
-        return Wanted(doors.of(one["resourceType"]), "POST", address, json.dumps(asked).encode(), JSON)
+        plain = {"content-type": "application/json"}
+        return Wanted(doors.of(one["resourceType"]), "POST", address, json.dumps(asked).encode(), plain)
 
     answers = await all_answered(made_up(make, 300))
     assert {200, 400} <= {answer.status_code for answer in answers}

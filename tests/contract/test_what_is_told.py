@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,10 +21,14 @@ import vis.settings
 from access import REGISTER, Label
 from application_platform.events import SessionRevoked
 from fhircore.types import TYPES
+from fhirserver.accesslog import batch_text
 from fhirserver.codec import Codec
 from fhirserver.index import Indexer
 from fhirserver.keys import Keys
 from fhirserver.labels import Labels
+from fhirserver.logtelling import ToldBatch, ToldLabel
+from fhirserver.logtelling import outgoing as logged
+from fhirserver.logwho import Numbers
 from fhirserver.store import Row, Tombstone
 from fhirserver.telling import Teller
 from fhirserver.wishes import Put
@@ -34,6 +39,7 @@ from integration_platform.events import record_events
 from integration_platform.hl7v2.message import Message
 from integration_platform.testing import PERSONNUMMER, a_pid, an_adt, an_origin, an_oru
 from integration_platform.translate.hl7v2 import translate
+from kit.caller import Caller, Commission
 from kit.events import to_headers
 from kit.outbox import Outgoing
 from vis import record as work
@@ -88,6 +94,26 @@ async def of_persons() -> Outgoing:
     return await told(register, "tolvan", ["tolvan-at-the-lab"])
 
 
+def of_the_log() -> Outgoing:
+    """Tolvan's potassium was read at a ward."""
+    ward = Commission(
+        "c-1", "SE0000000001-1001", "Norrby", "SE0000000001-0001", "Region Norr", "Läkare", rights=frozenset()
+    )
+    number, who = Numbers().of(Caller("SE0000000001-P1", "staff", "journal", "Anna Andersson", commission=ward))
+    key, type_number = KEYS.of("Patient/tolvan"), TYPES["Observation"].number
+    columns: list[list[Any]] = [
+        ["SE0000000001-P1"], ["c-1"], ["journal"], ["care"], ["read"], [None],
+        [f"{{{key}}}"], [f"{{{type_number}}}"], ["{2}"], [1], [0], [number], [None],
+    ]  # fmt: skip
+    text = batch_text(NOON, "pdl-2", columns)
+    label = ToldLabel("SE0000000001-0001", "SE0000000001-1001", "und-kkm-ure")
+    told = ToldBatch(
+        "fvm/vis", 4711, 0, sha256(text).digest(), msgspec.Raw(text), {str(key): "tolvan"}, {"2": label},
+        {str(number): msgspec.Raw(who)},
+    )  # fmt: skip
+    return logged(told, NOON)
+
+
 def of_sessions() -> Outgoing:
     ended = SessionRevoked(
         session="0b9f1f0e-6a0a-4f0e-9b3c-6d1f6d1f2a10",
@@ -109,6 +135,7 @@ async def told_events() -> dict[str, Outgoing]:
         "exchange.record.v1-merge": of_exchange(joined),
         "information.person-changed.v1": await of_persons(),
         "application.session-revoked.v1": of_sessions(),
+        "audit.access.v1": of_the_log(),
     }
 
 
@@ -120,6 +147,7 @@ TOLD = (
     "information.record-changed.v1",
     "information.person-changed.v1",
     "application.session-revoked.v1",
+    "audit.access.v1",
 )
 
 
@@ -130,7 +158,8 @@ def content(outgoing: Outgoing) -> bytes:
         return data
     assert data[0] == 1, "the format byte"
     text = zstandard.ZstdDecompressor().decompress(data[1:])
-    return text.replace(json.loads(text)["transaction"].encode(), str(TRANSACTION).encode(), 1)
+    own = json.loads(text).get("transaction")
+    return text.replace(own.encode(), str(TRANSACTION).encode(), 1) if own else text
 
 
 @pytest.mark.parametrize("name", TOLD)

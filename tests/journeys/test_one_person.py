@@ -168,3 +168,49 @@ async def test_two_different_personnummer_are_never_merged_by_a_message_but_wait
     finally:
         await database.close()
     assert (await the_person(look, NUMBER))["id"] != (await the_person(look, OTHER))["id"]
+
+
+async def test_a_mistyped_number_is_found_as_it_was_sent_and_makes_nobody_one_with_anybody(
+    region: Any, look: Look, until: Until
+) -> None:
+    run, wrong = uuid4().hex[:8], "195009072554"
+    message = oru(f"W{run}", f"{wrong}^^^SE&1.2.752.129.2.1.3.1&ISO^NNSWE", "Mistyped")
+    answer = await region.say(message)
+    assert "MSA|AA|" in answer
+    assert "|W|" in answer, "the sender is warned"
+    assert "MSA|AA|" in await region.say(message.replace("|LIMS|", "|OTHER|", 1))
+
+    async def both_there() -> None:
+        found = await look(f"Patient?identifier=1.2.752.129.2.1.3.1|{wrong}")
+        assert len(found) == 2, "two sources that write the same wrong number do not mean one person"
+        for patient in found:
+            [identifier] = patient["identifier"]
+            assert identifier["extension"] == [{"url": "urn:fvm:identifier:unproven", "valueBoolean": True}]
+            facts = await look(f"Observation?patient={patient['id']}")
+            assert {fact["subject"]["reference"] for fact in facts} == {f"Patient/{patient['id']}"}
+
+    await until(both_there)
+    mistyped = {patient["id"] for patient in await look(f"Patient?identifier={wrong}")}
+    right = {patient["id"] for patient in await look(f"Patient?identifier={NUMBER}")}
+    assert len(mistyped) == 2
+    assert mistyped.isdisjoint(right)
+
+
+async def test_a_living_person_s_number_is_refused_at_every_door_of_a_demo_region(
+    region: Any, bench: httpx2.AsyncClient
+) -> None:
+    real = "198507099805"  # formally right and in no list of test numbers
+    answer = await region.say(oru(f"R{uuid4().hex[:8]}", f"{real}^^^SE&1.2.752.129.2.1.3.1&ISO^NNSWE"))
+    assert "MSA|AE|" in answer
+    patient = {"resourceType": "Patient", "identifier": [{"system": PERSONNUMMER, "value": real}]}
+    event = {"specversion": "1.0", "id": uuid4().hex, "source": "/other", "type": "t", "data": patient}
+    sent = await bench.post(
+        "/exchange/events",
+        content=msgspec.json.encode(event),
+        headers={"content-type": "application/cloudevents+json"},
+    )
+    made = await bench.post("/vis/fhir/Patient", headers=JSON, json=patient)
+    assert (sent.status_code, made.status_code) == (422, 422)
+    for told in (answer, sent.text, made.text):
+        assert "191212121212" in told, "it says what to use instead"
+        assert real not in told

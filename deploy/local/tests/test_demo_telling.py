@@ -1,6 +1,7 @@
 """How the demo region is told: the laboratory's messages, events of home care, and the doors themselves."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from integration_platform.testing import an_origin
 from integration_platform.translate import fhir, hl7v2
 from integration_platform.translate.model import Put
 
+_REFERENCE = r'"reference": "([A-Z][A-Za-z]+/[^"]+)"'
+_REGISTERS = ("Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService")  # told first of all
 NOW = datetime(2026, 11, 26, 14, 30, tzinfo=UTC)
 
 
@@ -140,6 +143,15 @@ def test_the_whole_region_is_told_in_an_order_that_can_be_taken_up_again(
         assert headers["Authorization"].startswith("Bearer SE000000000")
     assert "200 people" in said[0]
     assert "36 laboratory answers" in said[-1]
+
+
+def test_what_one_author_refers_to_of_another_s_is_told_before(demo: Region) -> None:
+    for chart in demo.charts:
+        there = {f"Patient/{chart.person.id}"}
+        for _, facts in loading._by_author(chart):
+            there |= {f"{fact.resource['resourceType']}/{fact.resource['id']}" for fact in facts}
+            named = {target for fact in facts for target in re.findall(_REFERENCE, json.dumps(fact.resource))}
+            assert {target for target in named if target.partition("/")[0] not in _REGISTERS} <= there
 
 
 def test_the_demo_stops_between_two_patients_when_it_is_not_wanted(gate: Doors) -> None:

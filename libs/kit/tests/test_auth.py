@@ -109,13 +109,14 @@ async def test_another_thing_that_the_issuer_signed_is_no_access_token(issuer: T
         await issuer.verifier(DOOR).caller(issuer.token(typ=typ))
 
 
-async def test_scopes_of_one_patient_open_nothing_to_staff_until_doors_can_hold_to_them(issuer: TestIssuer) -> None:
+async def test_scopes_of_one_patient_lie_apart_in_the_hands_of_staff(issuer: TestIssuer) -> None:
     verifier, scope = issuer.verifier(DOOR), "patient/*.cruds user/Patient.rs openid"
 
     staff = await verifier.caller(issuer.token(scope=scope, patient="p1"))
     patient = await verifier.caller(issuer.token("patient", subject="p1", patient="p1", scope=scope))
 
     assert staff.scopes == {"user/Patient.rs", "openid"}
+    assert (staff.context_scopes, patient.context_scopes) == ({"patient/*.cruds"}, set())
     assert patient.scopes == set(scope.split())
 
 

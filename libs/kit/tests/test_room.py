@@ -1,4 +1,4 @@
-"""A full disk of the database is a refusal with a name, remembered for a minute."""
+"""A full disk of the database is a refusal with a name, remembered for a moment."""
 
 import asyncpg
 import pytest
@@ -41,9 +41,9 @@ def test_any_other_error_is_no_full_disk() -> None:
     assert not room.full()
 
 
-def test_it_is_forgotten_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_forgotten_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert room.noticed(asyncpg.DiskFullError("full"))
     last = room._last
-    monkeypatch.setattr("kit.room.time.monotonic", lambda: last + 61)
+    monkeypatch.setattr("kit.room.time.monotonic", lambda: last + 21)
 
     assert not room.full()

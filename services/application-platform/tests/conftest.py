@@ -47,7 +47,7 @@ class Platform:
 @asynccontextmanager
 async def a_platform(postgres_url: str, folder: Path, mode: str, **more: Any) -> AsyncIterator[Platform]:
     async with fresh_database(postgres_url, "application_platform", mode=mode) as url:
-        settings = Settings(database_url=url, mode=mode, public_url=PUBLIC, data=folder, **more)
+        settings = Settings(database_url=url, mode=mode, data=folder, **{"public_url": PUBLIC, **more})
         db = Database(url)
         await db.start()
         parts = main.new_parts(settings, db)

@@ -110,6 +110,11 @@ def test_what_is_not_taken_over_is_refused_once_since_it_never_reaches_the_appli
     assert [reply.first("MSA").text(1) for reply in found] == codes  # type: ignore[union-attr]
 
 
+def test_the_second_acknowledgement_has_an_id_that_no_other_message_s_has() -> None:
+    first, second = answered(an_oru(msh_15="AL", msh_16="AL"))
+    assert (first.header.control_id, second.header.control_id) == ("A1", "A1-2")
+
+
 def test_a_warning_is_an_acceptance_with_an_err_segment_of_severity_w() -> None:
     [reply] = answered(an_oru(), WARNED)
     err = reply.first("ERR")

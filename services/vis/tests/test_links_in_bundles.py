@@ -123,3 +123,17 @@ async def test_a_conditional_reference_may_mean_what_the_same_transaction_writes
     gone = {"request": {"method": "DELETE", "url": f"Organization/{made['id']}"}}
     answer = await bench.post("", json=bundle(by("identifier=urn:lk|1"), gone))
     assert answer.status_code == 412
+
+
+async def test_a_reference_to_an_entry_of_a_type_that_may_not_stand_there_is_refused(
+    bench: httpx2.AsyncClient, an_observation_of: Any
+) -> None:
+    patient, observation = post({"resourceType": "Patient"}, A), post(an_observation_of("x"), B)
+    observation["resource"]["subject"] = {"reference": A}
+    report = {"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "x"}, "subject": {"reference": A}}
+    wrong = {**report, "result": [{"reference": A}]}
+    answer = await bench.post("", json=bundle(patient, observation, post(wrong)))
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[2].resource.result[0].reference"]
+    right = {**report, "result": [{"reference": B}]}
+    assert len(await stored(bench, patient, observation, post(right))) == 3

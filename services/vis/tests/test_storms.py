@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
@@ -170,7 +171,8 @@ async def test_a_write_that_is_sent_again_until_it_is_answered_is_done_once_what
     values = [f"again-{n}" for n in range(24)]
     cutting = asyncio.create_task(cut())
     try:
-        await asyncio.wait_for(asyncio.gather(*(insist(value) for value in values)), 120)
+        with capture_logs():  # each cut is logged with its traceback
+            await asyncio.wait_for(asyncio.gather(*(insist(value) for value in values)), 120)
     finally:
         cutting.cancel()
         await asyncio.gather(cutting, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; every failure a person can act on is one sentence on standard error."""
     chosen = parser().parse_args(arguments)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says is said in a sentence
     try:
         status = int(chosen.run(chosen))
         sys.stdout.flush()

@@ -13,6 +13,7 @@ from fvm.trouble import Trouble
 
 CONNECTIONS = 40  # per role: two pools, the relay and the inbox of one service with room for a second process
 OLDEST = 15
+PATIENCE = 10.0  # seconds a server may take to answer
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 NOT_A_URL = "FVM_POSTGRES_URL cannot be understood; it looks like postgresql://user:password@host:5432/postgres"
 
@@ -69,7 +70,7 @@ async def connect(url: str) -> asyncpg.Connection:
     """One administrator's connection; Trouble (without any password in it) says why there is none."""
     at = place(url)
     try:
-        return await asyncpg.connect(url, timeout=10)
+        return await asyncpg.connect(url, timeout=PATIENCE)
     except ssl.SSLCertVerificationError as strange:  # which is a ValueError and an OSError, too
         why = "its certificate has expired" if strange.verify_code == _EXPIRED else strange.verify_message
         raise Trouble(f"PostgreSQL at {at} shows a certificate that is not trusted: {why} (sslrootcert).") from strange
@@ -135,7 +136,11 @@ def place(url: str) -> str:
     """host:port of a PostgreSQL URL, without its secrets; "" where there is none. Trouble for what is no such URL."""
     if not url:
         return ""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 5432
+    except ValueError as wrong:
+        raise Trouble(NOT_A_URL, 2) from wrong
     if parts.scheme not in ("postgresql", "postgres"):
         raise Trouble(NOT_A_URL, 2)
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}"
+    return f"{parts.hostname or 'localhost'}:{port}"

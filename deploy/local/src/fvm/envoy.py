@@ -10,6 +10,7 @@ from fvm.trouble import Trouble
 from gateway import envoy
 from gateway.render import write
 from gateway.settings import GatewaySettings
+from kit.settings import WrongSettings, read
 
 
 def prepare(settings: Settings, ports: Mapping[str, int], folder: Path) -> Part:
@@ -18,8 +19,8 @@ def prepare(settings: Settings, ports: Mapping[str, int], folder: Path) -> Part:
     configuration = folder / "envoy.yaml"
     try:
         chosen = _settings(settings, ports)
-    except ValueError as wrong:  # pydantic's list of what is wrong, by name
-        raise Trouble(f"The gateway's settings are wrong: {wrong}", 2) from wrong
+    except WrongSettings as wrong:
+        raise Trouble(str(wrong), 2) from wrong
     write(chosen, configuration)
     return Part("envoy", tuple(envoy.command(chosen, configuration)), patience=5.0)
 
@@ -35,7 +36,8 @@ def program() -> Path:
 def _settings(settings: Settings, ports: Mapping[str, int]) -> GatewaySettings:
     """What `gateway` reads from the environment, with this region's own doors put in."""
     inner = addresses(ports)
-    return GatewaySettings(
+    return read(
+        GatewaySettings,
         public_url=settings.public_url,
         vis_url=inner["FVM_VIS_URL"],
         information_url=inner["FVM_INFORMATION_URL"],

@@ -47,6 +47,11 @@ def remember(memory: Memory, settings: Settings) -> None:
     memory.region, memory.mode, memory.stores = settings.region, settings.mode, _stores(settings)
 
 
+def claim(memory: Memory, settings: Settings, name: str) -> None:
+    """What lies under our names in this store (FVM_…) is ours from now on, also where this start goes no further."""
+    memory.region, memory.stores[name] = settings.region, _stores(settings)[name]
+
+
 def _stores(settings: Settings) -> dict[str, str]:
     """Where the stores are when they are not the region's own; never a password."""
     return {"FVM_POSTGRES_URL": databases.place(settings.postgres_url), "FVM_KAFKA": settings.kafka}

@@ -50,6 +50,11 @@ class Server:
             self._init(place)
         elif not (place / "PG_VERSION").exists():
             raise Trouble(f"{place} exists but is no PostgreSQL data folder; move it away, or choose another FVM_DATA.")
+        elif (made := (place / "PG_VERSION").read_text().strip()) != version():
+            raise Trouble(
+                f"{place} was made by PostgreSQL {made}, and this is {version()}; bring the data here with `fvm backup` there "
+                "and `fvm restore` here, or choose another FVM_DATA."
+            )
         settings = place / "fvm.conf"
         settings.write_text("".join(f"{name} = '{value}'\n" for name, value in self._settings().items()))
         nobody.give(settings)

@@ -40,10 +40,13 @@ class Region:
         ports.must_be_free(self.settings.gateway_port, "FVM_GATEWAY_PORT", "the gateway's", self.settings.host)
         ports.must_be_free(self.settings.mllp_port, "FVM_MLLP_PORT", "HL7 v2 over MLLP", self.settings.host)
         self.memory = self._remember()
+        front = envoy.prepare(
+            self.settings, self.memory.ports, self.places.envoy
+        )  # what is wrong is said before a start
         admin, bootstrap = self._stores()
         identity.remember(self.memory, self.settings)
         remembered.save(self.places.memory, self.memory)
-        self._services(admin, bootstrap)
+        self._services(admin, bootstrap, front)
         self._wait_until_ready()
 
     def doors(self) -> dict[str, str]:
@@ -116,6 +119,7 @@ class Region:
     def _postgres(self) -> databases.Admin:
         if self.settings.postgres_url:
             admin = databases.Admin(self.settings.postgres_url, ours=False)
+            self._claim("FVM_POSTGRES_URL")
         else:
             began = time.monotonic()
             server = self.own_postgres(self.memory)
@@ -127,6 +131,11 @@ class Region:
         names = [service.database(self.settings.prefix) for service in services.SERVICES]
         asyncio.run(databases.prepare(admin, self.memory, names, adopt=self._adopt))
         return admin
+
+    def _claim(self, store: str) -> None:
+        """So that `fvm reset` finds what was made there, whatever happens next."""
+        identity.claim(self.memory, self.settings, store)
+        remembered.save(self.places.memory, self.memory)
 
     def own_postgres(self, memory: remembered.Memory) -> postgres.Server:
         return postgres.Server(self.places.postgres, memory.ports["postgres"], memory.password("postgres"))
@@ -141,16 +150,20 @@ class Region:
             self._run(broker.part()).wait_until(broker.ready, SLOWEST_STORE, self._stopping)
             bootstrap = broker.bootstrap
             self._tell(f"Kafka is ready ({time.monotonic() - began:.1f} s)")
+        elif self.memory.stores.get("FVM_KAFKA") != bootstrap:
+            if not self._adopt:
+                asyncio.run(topics.must_be_new(bootstrap, self.settings.region, topics.load()))
+            self._claim("FVM_KAFKA")
         asyncio.run(topics.apply(bootstrap, self.settings.region, topics.load()))
         return bootstrap
 
-    def _services(self, admin: databases.Admin, bootstrap: str) -> None:
+    def _services(self, admin: databases.Admin, bootstrap: str, front: Part) -> None:
         at = self.memory.ports
         for service in services.SERVICES:
             role = service.database(self.settings.prefix)
             url = admin.url_for(role, self.memory.password(role))
             self._run(services.part(service, self.settings, at, url, bootstrap))
-        self._run(envoy.prepare(self.settings, at, self.places.envoy))
+        self._run(front)
         self._tell("the four services and the gateway are starting")
 
     def again(self, dead: Running) -> Running:

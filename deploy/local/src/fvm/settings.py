@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from fvm.places import checkout
 from fvm.trouble import Trouble
-from kit.settings import WrongSettings, from_file
+from kit.settings import WrongSettings, bootstrap_servers, from_file
 
 Mode = Literal["demo", "production"]
 
@@ -55,7 +55,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         mllp_port=_port(env, "FVM_MLLP_PORT", 2575),
         public_url=(env.get("FVM_PUBLIC_URL") or f"http://localhost:{gateway_port}").rstrip("/"),
         postgres_url=_secret(env, "FVM_POSTGRES_URL"),
-        kafka=env.get("FVM_KAFKA", ""),
+        kafka=_kafka(env),
     )
 
 
@@ -65,6 +65,14 @@ def _secret(env: Mapping[str, str], name: str) -> str:
         return from_file(env, name) or env.get(name, "")
     except WrongSettings as wrong:
         raise Trouble(str(wrong), 2) from wrong
+
+
+def _kafka(env: Mapping[str, str]) -> str:
+    kafka = env.get("FVM_KAFKA", "")
+    try:
+        return bootstrap_servers(kafka) if kafka else ""
+    except ValueError as wrong:
+        raise Trouble(f"FVM_KAFKA is {kafka!r}; it {wrong}.", 2) from wrong
 
 
 def _data(env: Mapping[str, str]) -> Path:

@@ -112,6 +112,22 @@ async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
         raise Trouble(f"Kafka at {bootstrap} refuses the region's topics: {refused}") from refused
 
 
+async def must_be_new(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
+    """Raises Trouble where the broker has topics of another region of this name; what they hold would be taken as ours."""
+    from kit.broker import topics_there
+    from kit.problems import Unavailable
+
+    try:
+        there = await topics_there(reached(bootstrap))
+    except Unavailable as away:
+        raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away
+    if any(full_name(topic.name, region) in there for topic in topics):
+        raise Trouble(
+            f"Kafka at {bootstrap} already has topics of another region that is called {region or '(nothing)'}; give this one a "
+            "name of its own (FVM_REGION=north), or take them over with `fvm up --adopt`."
+        )
+
+
 async def drop(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
     """Removes the region's topics and all that is in them."""
     from kit import kafka

@@ -15,7 +15,6 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -37,28 +36,14 @@ __all__ = [
     "TOKEN",
     "TYPED",
     "URI",
-    "WRONG",
-    "ByMember",
     "compiled",
     "extractor",
-    "extractors",
     "indexed",
     "main_code",
     "main_date",
 ]
 
 Extract = Callable[[Mapping[str, Any]], list[tuple[Any, ...]]]
-
-
-@dataclass(frozen=True, slots=True)
-class ByMember:
-    """`read`: by member, what its content says. `truths`: parameters that are true unless all their members are absent or
-    false."""
-
-    read: Mapping[str, Callable[[Any], list[tuple[Any, ...]]]]
-    truths: tuple[tuple[str, tuple[str, ...]], ...]
-
-
 WRONG = (AttributeError, TypeError, ValueError, KeyError, IndexError)
 COLUMNS = frozenset({"_id", "_lastUpdated"})  # kept with the row itself
 
@@ -71,29 +56,6 @@ def extractor(type_name: str) -> Extract:
     KeyError for what is not an R4 resource type.
     """
     return compiled(type_name, indexed(type_name))
-
-
-@cache
-def extractors(type_name: str) -> "ByMember":
-    """The same in parts: a function for each member of the resource that is read.
-
-    They raise one of WRONG for an element that does not have its FHIR form; `extractor` then says which it is.
-    """
-    params = indexed(type_name)
-    scope = dict(_SCOPE)
-    exec(compile(codegen.source_by_member(params), f"<search values of {type_name}>", "exec"), scope)  # noqa: S102
-    sounding = any(param.name == "phonetic" for param in params)
-    read = {
-        name.removeprefix("read_"): _with_sounds(function) if sounding else function
-        for name, function in scope.items()
-        if name.startswith("read_")
-    }
-    truths = tuple(
-        (param.name, tuple(path.steps[0].name for path in param.paths))
-        for param in params
-        if any(path.leaf == "truth" for path in param.paths)
-    )
-    return ByMember(read, truths)
 
 
 def indexed(type_name: str) -> tuple[SearchParam, ...]:

@@ -19,6 +19,7 @@ class Action:
     id: str | None = None
     raw: bytes = b""
     data: dict[str, Any] | None = None
+    unread: bool = False  # `raw` is looked at when its references are final
     full_url: str | None = None
     condition: Condition | None = None  # If-None-Exist of a POST; `Type?query` of a PUT, PATCH or DELETE
     if_match: int | None = None

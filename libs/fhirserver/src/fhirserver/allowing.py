@@ -1,10 +1,12 @@
 """Whether a token and this door let a request do something to a type at all (architecture D4); the law decides row by row."""
 
 from access import allows
+from fhircore.types import TYPES
 from fhirserver.engine import Engine
 from fhirserver.intake import refuse_patients
 from fhirserver.messages import Request
 from fhirserver.problems import Forbidden, NotAllowed
+from kit.caller import Caller
 from kit.problems import Header
 
 
@@ -16,5 +18,11 @@ def allow(engine: Engine, request: Request, type_name: str, action: str) -> None
         if not mount.writable(type_name):
             text = f"{type_name} is not written here. {mount.elsewhere}"
             raise NotAllowed(text, headers=(Header("Allow", "GET"),))
-    if not allows(request.caller.scopes, type_name, action):
+    if not allows(request.caller.scopes, type_name, action) and not _of_the_patient(request.caller, type_name, action):
         raise Forbidden(f"The token's scopes do not allow this for {type_name}", at="scope")
+
+
+def _of_the_patient(caller: Caller, type_name: str, action: str) -> bool:
+    """Whether staff create under a scope of the patient in context, to whom what is written is held (D10)."""
+    created = action == "c" and TYPES[type_name].kind == "patient" and caller.patient is not None
+    return created and allows(caller.context_scopes, type_name, action)

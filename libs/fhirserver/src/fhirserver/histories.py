@@ -10,13 +10,11 @@ from fhirserver.messages import Request
 from fhirserver.search.asked import stored_types
 from fhirserver.search.cursor import Position
 from fhirserver.search.sql import Values, seen
+from fhirserver.search.stretches import lifetime, stretches
 from kit.db import Connection
 
 DEFAULT = 100  # entries of a page when nothing is asked
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Over everything, pages are looked for in stretches of time, the newest first, each longer than the one before: the index
-# over time says which rows lie in a stretch, not which are the newest.
-_FIRST_STRETCH, _LONGER = timedelta(hours=1), 8
 _COLUMNS = "key, rtype, id, ver, upd, pat, lab, op, body"
 
 
@@ -79,17 +77,16 @@ async def page(con: Connection, engine: Engine, request: Request, asked: Asked) 
     wanted = asked.count + 1
     if asked.key is not None:
         return await _rows(con, request, asked, after, None, None, wanted)
-    until = datetime_of(after.values[0]) if after is not None else datetime.now(UTC) + timedelta(days=1)
-    oldest = await con.fetchval("select least((select min(upd) from res), (select min(upd) from hist))")
-    if asked.since is not None and oldest is not None:
-        oldest = max(oldest, datetime_of(asked.since))
-    stretch = _FIRST_STRETCH
+    begin, end = await lifetime(con)
+    if after is not None:
+        end = min(end, datetime_of(after.values[0]))
+    if asked.since is not None:
+        begin = max(begin, datetime_of(asked.since))
     rows: list[Any] = []
-    high = until + timedelta(microseconds=1)
-    while oldest is not None and high > oldest and len(rows) < wanted:
-        low = max(high - stretch, oldest)
+    for low, high in stretches(begin, end, newest_first=True):
         rows += await _rows(con, request, asked, after, low, high, wanted - len(rows))
-        high, stretch = low, stretch * _LONGER
+        if len(rows) >= wanted:
+            break
     return rows
 
 

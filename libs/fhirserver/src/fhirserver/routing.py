@@ -15,6 +15,7 @@ from fhirserver.interactions.vread import vread
 from fhirserver.messages import Answer, Request, no_parameters
 from fhirserver.operations.exporting import asks_async, search_later
 from fhirserver.problems import Invalid, NotAllowed, NotFound
+from fhirserver.scoped import must_reach, narrowing
 
 _NOT_HERE = "{} is not an interaction of this address"
 
@@ -34,13 +35,15 @@ async def ask(engine: Engine, request: Request) -> tuple[str, Answer]:
         return "{type} of a face", answer
     match (method, *parts[1:]):
         case ("GET", id) if not id.startswith(("_", "$")):
-            allow(engine, request, type_name, "r")
+            within = narrowing(request, type_name, "r")
+            if within is not None:
+                await must_reach(engine, request, type_name, an_id(id), within)
             return "{type}/{id}", await read(engine, request, type_name, an_id(id))
         case ("GET",) | ("POST", "_search"):
-            allow(engine, request, type_name, "s")
             if asks_async(request):
+                allow(engine, request, type_name, "s")
                 return "{type}?", await search_later(engine, request, type_name)
-            return "{type}?", await search(engine, request, type_name)
+            return "{type}?", await search(engine, request, type_name, narrowing(request, type_name, "s"))
         case ("GET", "_history"):
             allow(engine, request, type_name, "s")
             return "{type}/_history", await history_of_type(engine, request, type_name)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ PART_LIMIT = 2_500_000  # bytes before compression: ≤ 512 KiB after it for any
 _CONTENT_TYPE = "application/vnd.fvm.record+zstd"
 _AGAIN = '"again":true,'
 _CHANGES = 5_000  # ids in one event
-_compress = zstandard.ZstdCompressor(level=3).compress
+_compress = zstandard.ZstdCompressor(level=1).compress  # of what repeats itself as bundles do, level 3 makes no less
 _LARGEST_PART = 64 * 1024 * 1024  # bytes after decompression; more is refused as a bomb
 
 
@@ -180,7 +181,9 @@ def _delete(stone: Tombstone, label: Label) -> bytes:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def _label(label: Label) -> bytes:
+    """The label as it travels; remembered, since labels are few."""
     security: list[Any] = label.security.split()
     return plain({"provider": label.provider, "unit": label.unit, "type": label.info or None, "security": security})
 

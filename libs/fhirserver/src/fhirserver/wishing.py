@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from access import Decision
+from fhircore.outcome import InvalidFHIR
 from fhirserver import conditions, store
 from fhirserver.actions import Action
 from fhirserver.bodies import conditional_references, parsed, quoted, unquoted
 from fhirserver.conditions import Condition, Match
 from fhirserver.engine import Engine
 from fhirserver.identities import Target
+from fhirserver.intake import checked, label_of
 from fhirserver.law import decision_on
 from fhirserver.messages import Request
 from fhirserver.problems import Conflict, Gone, Invalid, NotFound, NotOne, VersionConflict
@@ -53,7 +55,7 @@ class Wishing:
         wishes: list[Put | Delete] = []
         for place, (action, target) in enumerate(zip(self._actions, self._targets, strict=True)):
             if target.found is None and target.same_as is None:
-                made = self._made(action, target, links)
+                made = [await self._read(action, target, links)] if action.unread else self._made(action, target, links)
                 wishes += made
                 self.places += [place] * len(made)
             if place % _BREATH == _BREATH - 1:
@@ -95,6 +97,22 @@ class Wishing:
         if action.must_be_new or target.may_not_stand:
             put.must_be_new = VersionConflict if action.must_be_new else Conflict
         return [put]
+
+    async def _read(self, action: Action, target: Target, links: Links) -> Put:
+        """A resource nobody has looked at yet: checked, labelled and indexed in one go, and then only its bytes are kept."""
+        engine, type_name, at = self._engine, action.type_name, f"{action.at}.resource"
+        raw = links.applied(action.raw, type_name, action.full_url, action.at)
+        try:
+            draft = checked(raw, parsed(raw), type_name, at)
+        except InvalidFHIR as error:
+            raise Invalid(error.issues[0].detail, at=at) from None
+        # Not on our own pool: who holds a connection must not wait for another one of the same.
+        lab = await engine.labels.number(engine.search_pool, label_of(self._request.caller, draft.data))
+        entries = engine.indexer.entries(type_name, target.id, draft.data)
+        put = Put(type_name, target.id, raw, {}, lab, target.new, action.if_match, at=action.at)
+        put.entries = entries
+        put.patient, put.expect = self._patient(action), target.expect
+        return put
 
     def _patient(self, action: Action) -> str | None:
         return action.patient if action.patient_at is None else self._targets[action.patient_at].id
@@ -159,9 +177,7 @@ class Wishing:
         identifier = conditions.identifier_of(condition)
         for id, action in written.items():
             meant = action.condition == condition and action.method != "DELETE"
-            if meant or (
-                identifier is not None and action.data is not None and conditions.carries(action.data, *identifier)
-            ):
+            if meant or (identifier is not None and _carries(action, *identifier)):
                 ids.add(id)
         if len(ids) != 1:
             how = "no resource" if not ids else "several resources"
@@ -202,4 +218,9 @@ class Wishing:
                 versions.pop(name, None)
         for put in puts:
             put.raw = with_versions(put.raw, versions, put.at)
-            put.data = parsed(put.raw)
+            put.data, put.entries = parsed(put.raw), None
+
+
+def _carries(action: Action, system: str | None, value: str) -> bool:
+    data = parsed(action.raw) if action.unread else action.data
+    return data is not None and conditions.carries(data, system, value)

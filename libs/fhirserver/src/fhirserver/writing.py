@@ -49,7 +49,7 @@ class Writer:
         self.law: Law | None = None  # what must be read before rows in hand can be decided
         self.same: Callable[[int], list[int]] = lambda key: [key]  # every key of the person with this one (D1)
 
-    def row(self, wish: Put, ver: int, at: datetime, lab: int | None = None) -> Row:
+    def row(self, wish: Put, ver: int, at: datetime, lab: int | None = None, key: int | None = None) -> Row:
         """The version as it will rest. Raises WrongPatient when it is not about the patient in context."""
         entries = wish.entries or self._indexer.entries(wish.type_name, wish.id, wish.data)
         if (
@@ -65,7 +65,7 @@ class Writer:
             lab = self._labels.withheld
         body = stamped(wish.raw, wish.type_name, wish.id, ver, instant(at))
         return Row(
-            key=self.keys.of(f"{wish.type_name}/{wish.id}"),
+            key=self.keys.of(f"{wish.type_name}/{wish.id}") if key is None else key,
             type_name=wish.type_name,
             rtype=kind.number,
             id=wish.id,
@@ -109,7 +109,7 @@ class Writer:
                 written.append(Written("unchanged", wish.type_name, wish.id, current.ver, at))
                 continue
             if isinstance(wish, Put):
-                written.append(self._put(wish, current, sight, at))
+                written.append(self._put(wish, key, current, sight, at))
             else:
                 done = self._delete(wish, current, sight, at)
                 written.append(done)
@@ -150,17 +150,18 @@ class Writer:
             return []
         return self._teller.messages(rows, stones, self._labels.by_number, at)
 
-    def _put(self, wish: Put, current: Current | None, sight: Sight, at: datetime) -> Written:
+    def _put(self, wish: Put, key: int, current: Current | None, sight: Sight, at: datetime) -> Written:
         if current is None:
             if wish.if_match is not None:
                 raise VersionConflict(f"{wish.type_name}/{wish.id} does not exist", at=wish.at or wish.type_name)
-            row = self.row(wish, 1, at)
+            row = self.row(wish, 1, at, key=key)
             return Written("created", wish.type_name, wish.id, 1, at, row, row.entries.pat, row.lab)
         self._check(wish, current, sight)
         if wish.must_be_new is not None and not current.deleted:
             raise wish.must_be_new(f"{wish.type_name}/{wish.id} exists already", at=wish.at or wish.type_name)
         outcome: Literal["created", "updated"] = "created" if current.deleted else "updated"
-        row = self.row(wish, current.ver + 1, at, lab=wish.lab if current.deleted else self._kept(wish, current))
+        lab = wish.lab if current.deleted else self._kept(wish, current)
+        row = self.row(wish, current.ver + 1, at, lab, key)
         if current.pat and row.entries.pat and not self._about(current.pat, row.entries):
             raise WrongPatient("An update cannot move a resource to another patient", at=wish.at or wish.type_name)
         if current.pat and not row.entries.pat and not current.deleted and wish.sver is None:

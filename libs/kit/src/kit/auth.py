@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -139,13 +139,18 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     ours = claims.get("fvm")
     if not isinstance(ours, Mapping) or ours.get("kind") not in _KINDS:
         raise Unauthenticated("The token does not say what kind of caller it is for")
+    scopes = frozenset(str(claims.get("scope", "")).split())
+    # A scope of one patient in the hands of staff would reach everybody whom they may see; what cannot hold them to the
+    # patient in context must not count it, so it lies apart from the others.
+    narrow = frozenset(scope for scope in scopes if ours["kind"] == "staff" and scope.startswith("patient/"))
     try:
         return Caller(
             subject=claims["sub"],
             kind=ours["kind"],
             client=str(claims.get("client_id", "")),
             name=str(ours.get("name", "")),
-            scopes=_enforced(ours["kind"], str(claims.get("scope", "")).split()),
+            scopes=scopes - narrow,
+            context_scopes=narrow,
             commission=_commission(ours.get("commission")),
             patient=claims.get("patient"),
             session=claims.get("sid"),
@@ -153,12 +158,6 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         )
     except (KeyError, TypeError, ValueError):
         raise Unauthenticated("The token's commission cannot be read") from None
-
-
-def _enforced(kind: str, scopes: Sequence[str]) -> frozenset[str]:
-    """The scopes that doors can hold a caller to. A scope of one patient in the hands of staff is not among them yet: it would
-    reach every patient whom the person may see, so it opens nothing."""
-    return frozenset(scope for scope in scopes if kind != "staff" or not scope.startswith("patient/"))
 
 
 def _commission(found: Any) -> Commission | None:

@@ -29,6 +29,7 @@ class Caller:
     client: str
     name: str = ""
     scopes: frozenset[str] = frozenset()
+    context_scopes: frozenset[str] = frozenset()  # of staff: those that reach only the patient in context
     commission: Commission | None = None
     patient: str | None = None  # Patient id: the patient in context, or the patient who is asking
     session: str | None = None

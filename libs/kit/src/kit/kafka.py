@@ -1,10 +1,12 @@
 """Kafka: an idempotent producer, and a consumer whose positions are kept by somebody else."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -14,6 +16,7 @@ from aiokafka.errors import (
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
+from aiokafka.partitioner import murmur2
 
 from kit.broker import Topic, Where, delete_topics, ensure_topics, reachable, reaching, started
 from kit.outbox import LARGEST, Message
@@ -52,6 +55,19 @@ class Received:
     headers: Sequence[tuple[str, bytes]]
 
 
+@lru_cache(65_536)
+def _hash(key: bytes) -> int:
+    """Kafka's hash of a key; remembered, since keys recur and it is written in Python."""
+    return int(murmur2(key)) & 0x7FFF_FFFF
+
+
+def _partition(key: bytes | None, all: Sequence[int], available: Sequence[int]) -> int:
+    """Where a key belongs, as Kafka's own default says; without a key anywhere."""
+    if key is None:
+        return random.choice(available or all)  # noqa: S311 — no secret
+    return all[_hash(key) % len(all)]
+
+
 class Producer:
     """Acknowledged by all replicas, without duplicates, in order per key; renewed after an error."""
 
@@ -68,6 +84,7 @@ class Producer:
                 enable_idempotence=True,
                 max_batch_size=256 * 1024,
                 max_request_size=_REQUEST,
+                partitioner=_partition,
             )
             try:
                 await started(producer)

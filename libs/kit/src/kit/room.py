@@ -8,7 +8,7 @@ from prometheus_client import Gauge
 from kit.problems import Kind, Problem
 
 FULL = Gauge("database_full", "1 while the database lately said that its disk is full")
-_REMEMBERED = 60.0  # seconds; who writes at all meets it again sooner
+_REMEMBERED = 20.0  # seconds; the loops that write meet it again sooner
 _CAUSES = 5  # errors looked at behind an error: drivers are wrapped by those who use them
 
 _last = float("-inf")
@@ -37,7 +37,7 @@ def noticed(error: BaseException) -> bool:
 
 
 def full() -> bool:
-    """Whether it was noticed within the last minute in this process; sets the gauge."""
+    """Whether it was noticed a moment ago in this process; sets the gauge."""
     found = time.monotonic() - _last < _REMEMBERED
     FULL.set(found)
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -65,10 +65,10 @@ def from_file(env: Mapping[str, str], name: str) -> str | None:
 S = TypeVar("S", bound=BaseSettings)
 
 
-def read(kind: type[S]) -> S:
-    """The settings of this environment; WrongSettings says all that is wrong, a line each."""
+def read(kind: type[S], **known: Any) -> S:
+    """The settings of this environment, `known` ones before it; WrongSettings says all that is wrong, a line each."""
     try:
-        return kind()
+        return kind(**known)
     except ValidationError as error:
         raise WrongSettings(
             "\n".join(_sentence(one["type"], one["loc"], one["msg"]) for one in error.errors())
@@ -98,6 +98,15 @@ class Broker:
     mechanism: str = "SCRAM-SHA-512"
 
 
+def bootstrap_servers(text: str) -> str:
+    """The text as it is; ValueError where it is no HOST:PORT, several with commas."""
+    for one in text.split(","):
+        host, _, port = one.strip().rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError("must be host:port, several with commas between")
+    return text
+
+
 class KafkaSettings(FromEnvironment):
     """What is needed to reach Kafka."""
 
@@ -109,6 +118,11 @@ class KafkaSettings(FromEnvironment):
     kafka_user: str = ""
     kafka_password: str = Field(default="", repr=False)
     kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+
+    @field_validator("kafka")
+    @classmethod
+    def _kafka_is_bootstrap_servers(cls, value: str) -> str:
+        return bootstrap_servers(value)
 
     @model_validator(mode="after")
     def _kafka_is_whole(self) -> Self:

@@ -42,7 +42,7 @@ class Strangers:
         TURNED_AWAY.labels(self._door, why).inc()
         if now - self._said.get(why, float("-inf")) >= _QUIET:
             self._said[why] = now
-            log.warning("peer turned away", door=self._door, reason=why)
+            log.warning("peer turned away", door=self._door, code=why)
 
     def watching(self) -> type[ssl.SSLObject]:
         """What a context's `sslobject_class` is to be: the event loop itself keeps silent about a handshake that fails."""

@@ -14,6 +14,7 @@ from application_platform.identity.persons import Persons
 from application_platform.operations import pages as operations
 from application_platform.operations.actions import Region
 from application_platform.portal import handlers
+from application_platform.portal.access import Access
 from application_platform.portal.hearing import Ears
 from application_platform.portal.live import Hub
 from application_platform.portal.mount import mount
@@ -79,14 +80,14 @@ def new_parts(settings: Settings, db: Database) -> Parts:
         absolute=timedelta(hours=settings.session_hours),
     )
     issuer = Issuer(settings.issuer, settings.token_seconds)
-    record = Record(Client(settings.information_url))
+    record, access = Record(Client(settings.information_url)), Access(Client(settings.information_url))
     own = Verifier(settings.jwks_url, settings.issuer, model.audience(settings.issuer, ["application"])[0])
     urls = {"vis": settings.vis_url, "information": settings.information_url}
     urls |= {"exchange": settings.exchange_url, "application": settings.application_url}
     return Parts(
         db=db,
         office=Office(issuer, settings.demo, limits, ClientKeys(demo=settings.demo)),
-        portal=Portal(record=record, hub=Hub(), region=settings.region, demo=settings.demo),
+        portal=Portal(record=record, hub=Hub(), access=access, region=settings.region, demo=settings.demo),
         operations=Operations("application", db, settings, verifier=own),
         region=Region(urls),
         persons=Persons.at(settings.information_url, settings.application_url, settings.data),
@@ -150,6 +151,7 @@ def build(settings: Settings) -> Service:
             producer.stop,
             neighbours.stop,
             parts.portal.record.stop,
+            parts.portal.access.stop,
             parts.persons.stop,
             parts.region.stop,
             parts.operations.stop,

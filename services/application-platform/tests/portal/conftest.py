@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +13,13 @@ import uvicorn
 from aiohttp import ClientSession, CookieJar, web
 from fastapi import FastAPI, Request
 
+from application_platform.portal.access import Access
 from application_platform.portal.live import Hub
 from application_platform.portal.mount import mount
 from application_platform.portal.reader import Portal, Reader
 from application_platform.portal.record import Record
 from application_platform.portal.swedish import moment
+from application_platform.settings import Settings
 from application_platform.sign_in import signed_in
 from application_platform.sign_in.signed_in import NotSignedIn
 from kit.caller import Commission
@@ -48,7 +50,14 @@ class Platform:
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
     away: bool = False
     broken: set[str] = field(default_factory=set)  # types that answer 503
-    withheld: bool = False
+    withheld: tuple[str, ...] = ()  # reasons: need-relation, blocked …
+    state: dict[str, Any] = field(default_factory=dict)  # what the law says of every patient
+    acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # taken: address, body
+    history: list[dict[str, Any]] = field(default_factory=list)  # acts, and whether they are in force
+    log: dict[str, Any] = field(default_factory=dict)  # the patient's extract
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    reviews: list[dict[str, Any]] = field(default_factory=list)
+    act_refused: str = ""  # the name of the refusal
     signed_out: bool = False
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, authorization
     url: str = ""
@@ -63,7 +72,44 @@ class Platform:
         app = web.Application()
         app.router.add_get("/fhir/{type}/{id}", self._read)
         app.router.add_post("/fhir/{type}/_search", self._search)
+        app.router.add_get("/information/access/patients/{patient}", self._state)
+        app.router.add_get("/information/access/patients/{patient}/acts", self._history)
+        app.router.add_get("/information/log/mine", self._mine)
+        app.router.add_get("/information/access/tasks", self._tasks)
+        app.router.add_get("/information/log/reviews", self._reviews)
+        app.router.add_post("/information/{door:(access/tasks|log/reviews)/.+}", self._act)
+        app.router.add_post("/information/access/patients/{patient}/{door:.+}", self._act)
         return app
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        nothing = {
+            "relation": True,
+            "choice": False,
+            "consent": False,
+            "assertion": None,
+            "blocks": [],
+            "parts": [],
+            "next": [],
+        }
+        return web.json_response({**nothing, **self.state})
+
+    async def _history(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.history)
+
+    async def _mine(self, _request: web.Request) -> web.Response:
+        return web.json_response({"accesses": [], "next": None, **self.log})
+
+    async def _tasks(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.tasks)
+
+    async def _reviews(self, _request: web.Request) -> web.Response:
+        return web.json_response({"reviews": self.reviews})
+
+    async def _act(self, request: web.Request) -> web.Response:
+        if self.act_refused:
+            return web.json_response({"type": f"/problems/{self.act_refused}", "title": "no"}, status=422)
+        self.acts.append((request.match_info["door"], await request.json()))
+        return web.json_response({"id": "x", "kind": "x", "text": "Gäller nu."}, status=201)
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         self.asked.append((request.method, request.path_qs, request.headers.get("Authorization", "")))
@@ -96,7 +142,11 @@ class Platform:
             {"resource": found, "search": {"mode": "include"}} for found in self._included(rows[:count], wanted)
         ]
         if self.withheld:
-            outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "suppressed"}]}
+            issues = [
+                {"severity": "information", "code": "suppressed", "details": {"coding": [{"code": f"law/{one}"}]}}
+                for one in self.withheld
+            ]
+            outcome = {"resourceType": "OperationOutcome", "issue": issues}
             entries.append({"resource": outcome, "search": {"mode": "outcome"}})
         links = [{"relation": "next", "url": "x"}] if len(rows) > count else []
         return web.json_response({"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries})
@@ -164,6 +214,9 @@ async def _reader_of(request: Request) -> Reader:
     who = request.cookies.get("who", "")
     if who == "staff":
         return Reader("s-1", "staff", "Anna Lind", "token-of-anna", "Läkare", COMMISSION, csrf="proof")
+    if who == "manager":
+        held = replace(COMMISSION, role="Verksamhetschef", rights=frozenset(("log.review", "access.manage")))
+        return Reader("s-3", "staff", "Margareta Wiklund", "token-of-margareta", "Verksamhetschef", held, csrf="proof")
     if who == "patient":
         return Reader("s-2", "patient", "Tolvan Tolvansson", "token-of-tolvan", patient=TOLVAN, csrf="proof")
     raise NotSignedIn
@@ -178,7 +231,8 @@ def portal_app(platform: Platform, hub: Hub, sessions: set[str], client: Client)
     app = FastAPI(openapi_url=None)
     app.add_exception_handler(NotSignedIn, signed_in.show_the_door)
     app.add_exception_handler(Problem, problem_response)
-    mount(app, Portal(Record(client), hub, "Region Norr", True, _reader_of, there))
+    app.state.settings = Settings(database_url="postgresql://none", public_url="http://127.0.0.1", mode="demo")
+    mount(app, Portal(Record(client), hub, Access(client), "Region Norr", True, _reader_of, there))
     return app
 
 
@@ -225,6 +279,13 @@ def serve() -> Callable[..., AbstractAsyncContextManager[Served]]:
 async def staff(served: Served) -> AsyncIterator[ClientSession]:
     """A signed-in member of staff, without script."""
     async with ClientSession(served.url, cookies={"who": "staff"}, cookie_jar=CookieJar(unsafe=True)) as session:
+        yield session
+
+
+@pytest.fixture
+async def manager(served: Served) -> AsyncIterator[ClientSession]:
+    """A manager of care, who reviews."""
+    async with ClientSession(served.url, cookies={"who": "manager"}, cookie_jar=CookieJar(unsafe=True)) as session:
         yield session
 
 

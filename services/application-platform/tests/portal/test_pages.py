@@ -125,8 +125,12 @@ async def test_when_the_record_is_away_the_page_says_so_and_how_to_go_on(staff: 
 
 
 async def test_withheld_information_is_told_without_its_content(staff: ClientSession, platform: Any) -> None:
-    platform.withheld = True
-    assert "Det finns uppgifter som inte visas." in await text(await staff.get(CHART))
+    platform.withheld = ("need-active-choice", "blocked")
+    shown = await text(await staff.get(CHART))
+    assert "Andra enheter hos din vårdgivare har uppgifter." in shown
+    assert "Patienten har spärrat uppgifter." in shown
+    assert "Andra vårdgivare har uppgifter." not in shown
+    assert "Överkänslighet: andras uppgifter ej kontrollerade" in shown
 
 
 @pytest.mark.parametrize("id", ["none", "a" * 65, "x~y"])

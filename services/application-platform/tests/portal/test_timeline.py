@@ -218,10 +218,13 @@ def test_a_source_without_answer_is_named_and_the_rest_is_shown() -> None:
 
 
 def test_the_notice_that_something_is_withheld_is_carried_to_the_page() -> None:
-    outcome = {"resourceType": "OperationOutcome", "issue": [{"code": "suppressed"}]}
+    outcome = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"code": "suppressed", "details": {"coding": [{"code": "law/blocked"}]}}],
+    }
     told = {"entry": [{"resource": outcome, "search": {"mode": "outcome"}}]}
     page = timeline.page([Answer(source("Encounter"), told)])
-    assert page.withheld
+    assert page.withheld == {"blocked"}
     assert page.empty
 
 

@@ -9,7 +9,11 @@ from fhirserver.subscribing import overseeing
 from fhirserver.subscribing.delivering import Notifier
 from fhirserver.subscribing.tapping import Tap
 from information_platform import reconciling, record, records
+from information_platform.access.mounting import mounted
 from information_platform.ingestion.handlers import handlers
+from information_platform.log import api as log_api
+from information_platform.log import collecting, mounting
+from information_platform.log.upkeep import alarms
 from information_platform.persons import api as persons
 from information_platform.settings import Settings
 from kit import sessions
@@ -34,8 +38,10 @@ def build(settings: Settings) -> Service:
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
     ended = sessions.Watch(db, verifier)
     profiles = Knowledge(OwnRecord(engine))
-    inbox = Inbox(db, settings, "information", {**handlers(engine), **sessions.handlers(verifier)})
-    operations = Operations("information", db, settings, steps=[access_log])
+    law = mounted(engine, settings, relay)
+    heard = {**handlers(engine), **law.handlers, **collecting.handlers(engine), **sessions.handlers(verifier)}
+    inbox = Inbox(db, settings, "information", heard)
+    operations = Operations("information", db, settings, steps=[access_log, alarms])
     reconciling.mount(operations, engine)
     overseeing.mount(operations, engine)
     notifier = Notifier(engine)
@@ -43,17 +49,25 @@ def build(settings: Settings) -> Service:
         "Information platform",
         db=db,
         verifier=verifier,
-        routers=[persons.router, records.router(engine), operations.router],
+        routers=[
+            persons.router,
+            records.router(engine),
+            *law.routers,
+            log_api.router(engine, names=settings.log_names),
+            operations.router,
+        ],
         checks={"kafka": answering(settings.broker)},
         fhir_base=record.PATH,
     )
+    loops = [relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run, *law.loops]
+    ends = [notifier, operations, ended, engine, producer, verifier]
     return Service(
         name="information-platform",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run],
+        loops=[*loops, *mounting.loops(engine, settings)],
         loops_everywhere=[engine.keep_fresh, profiles.run],
         on_start=[engine.start, ended.start, profiles.look],
-        on_stop=[notifier.stop, operations.stop, ended.stop, engine.stop, producer.stop, verifier.stop],
+        on_stop=[*law.stops, *(one.stop for one in ends)],
         migrations="information_platform",
     )

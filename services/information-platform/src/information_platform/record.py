@@ -4,6 +4,7 @@ from fhircore.types import TYPES
 from fhirserver.engine import Mount
 from fhirserver.subscribing.endpoints import Rules
 from fhirserver.telling import Teller
+from information_platform.log.face import Face
 from information_platform.settings import Settings
 
 PATH = "/fhir"
@@ -27,6 +28,7 @@ def mount(settings: Settings) -> Mount:
         writable=written_here,
         elsewhere="Patients' facts are written at /vis/fhir, or arrive from other systems at /exchange.",
         logged=settings.access_log,
+        faces={"AuditEvent": Face(names=settings.log_names)},
         body_limit=settings.body_limit,
         full_text=settings.full_text,
         integrity=settings.referential_integrity,

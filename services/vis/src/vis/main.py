@@ -3,6 +3,7 @@
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from fhirserver.knowledge import Knowledge
+from fhirserver.logtelling import LogTeller
 from fhirserver.operations.working import Jobs
 from fhirserver.profiling import IN_FORCE
 from fhirserver.promises import Promises
@@ -62,7 +63,9 @@ def build(settings: Settings) -> Service:
         name="vis",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run, copies.run, promises.run],
+        loops=[
+            one.run for one in (relay, inbox, Jobs(engine), notifier, operations, copies, promises, LogTeller(engine))
+        ],
         loops_everywhere=[engine.keep_fresh, profiles.run],
         on_start=[engine.start, ended.start, profiles.look],
         on_stop=[one.stop for one in (notifier, operations, ended, engine, producer, verifier, region, office)],

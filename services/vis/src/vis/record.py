@@ -27,6 +27,7 @@ def mount(
     """Raises ValueError when the log is off outside a demo region."""
     if not settings.access_log and settings.mode != "demo":
         raise ValueError("FVM_ACCESS_LOG=false is for benchmarks of a demo region; this region is in production")
+    named: dict[str, Any] = {} if new_patient_id is None else {"new_patient_id": new_patient_id}
     return Mount(
         door="vis",
         base=settings.public_url + PATH,
@@ -41,5 +42,5 @@ def mount(
         held_elsewhere=held_elsewhere,
         most_deleted=settings.conditional_delete_most,
         hooks=Rules.of(settings.subscription_endpoints, settings.mode, settings.subscription_patience),
-        **({} if new_patient_id is None else {"new_patient_id": new_patient_id}),
+        **named,
     )

@@ -26,13 +26,15 @@ def run(chosen: argparse.Namespace) -> int:
     now = state.read(places)
     ports = remembered.load(places.memory).ports if places.memory.exists() else {}
     ports |= {"envoy": settings.gateway_port}
-    parts = [_part(known, ports, settings.gate) for known in pids.read(places.run) if pids.alive(known)]
+    known = pids.read(places.run)
+    parts = [_part(one, ports, settings.gate) for one in known if pids.alive(one)]
+    dead = sorted(one.name for one in known if not pids.alive(one))
     if chosen.json:
-        told = {"phase": now.phase, "reason": now.reason, "data": str(settings.data), "urls": now.urls, "parts": parts}
-        print(json.dumps(told, indent=1))
+        told = {"phase": now.phase, "reason": now.reason, "data": str(settings.data), "urls": now.urls}
+        print(json.dumps({**told, "parts": parts, "dead": dead}, indent=1))
     else:
-        _show(now, parts)
-    return 0 if now.phase == "ready" and all(part["well"] is not False for part in parts) else 3
+        _show(now, parts, dead)
+    return 0 if now.phase == "ready" and not dead and all(part["well"] is not False for part in parts) else 3
 
 
 def _part(known: pids.Known, ports: dict[str, int], gate: str) -> dict[str, Any]:
@@ -50,8 +52,8 @@ def _part(known: pids.Known, ports: dict[str, int], gate: str) -> dict[str, Any]
     }
 
 
-def _show(now: state.State, parts: list[dict[str, Any]]) -> None:
-    unwell = [part["name"] for part in parts if part["well"] is False]
+def _show(now: state.State, parts: list[dict[str, Any]], dead: list[str]) -> None:
+    unwell = [part["name"] for part in parts if part["well"] is False] + (dead if parts else [])
     if now.phase == "failed":
         print(f"The region did not start: {now.reason}")
     elif now.phase == "ready" and unwell:
@@ -66,5 +68,7 @@ def _show(now: state.State, parts: list[dict[str, Any]]) -> None:
     for part in parts:
         port, pss = part["port"] or "", part["pss_mb"]
         print(f"  {part['name']:<12} pid {part['pid']:<8} port {port:<6} {pss:>6.0f} MB  {feels[part['well']]}")
+    for name in dead:
+        print(f"  {name:<12} does not run")
     print(f"  {'together':<32} {sum(part['pss_mb'] for part in parts):>6.0f} MB (PSS)")
     show.table(list(now.urls.items()))

@@ -122,10 +122,15 @@ def _by_author(chart: Chart) -> Iterator[tuple[Colleague, list[Fact]]]:
     """Facts by who wrote them where; at least one group, so that the Patient is written."""
     if not chart.facts:
         yield colleagues(chart.person.home, chart.today)[0], []
-    ordered = sorted(chart.facts, key=lambda fact: (fact.author.id, fact.author.commission))
-    for _, group in groupby(ordered, key=lambda fact: fact.author.commission):
+    ordered = sorted(chart.facts, key=_in_order)
+    for _, group in groupby(ordered, key=_in_order):
         facts = list(group)
         yield facts[0].author, facts
+
+
+def _in_order(fact: Fact) -> tuple[bool, str, str]:
+    """Tasks last: they are about what somebody else has asked for, which must be there before them."""
+    return fact.resource["resourceType"] == "Task", fact.author.id, fact.author.commission
 
 
 def _await_arrival(doors: Doors, token: str, charts: Sequence[Chart], stopping: Callable[[], bool]) -> None:

@@ -7,6 +7,7 @@ from fhircore.fhirpath.model import Node
 from fhircore.profiles.elements import Context, single_tests
 from fhircore.profiles.findings import Findings
 from fhircore.profiles.paths import stepper
+from fhircore.profiles.remembering import remembered
 from fhircore.profiles.slicing import Match, matcher, slicing_of
 from fhircore.profiles.tree import Spot
 
@@ -15,7 +16,20 @@ Check = Callable[[Node, Findings], None]
 
 def compiled(spot: Spot, context: Context) -> Check | None:
     """The check of one element; None when nothing is asked."""
-    checks = [*single_tests(spot, context), *_children(spot, context)]
+    return _all([*single_tests(spot, context), *_children(spot, context)])
+
+
+def compiled_whole(spot: Spot, context: Context) -> Check | None:
+    """The same for a whole resource: what its members were found to be is remembered."""
+    checks = list(single_tests(spot, context))
+    for one in spot.children.values():
+        check = _child(one, context)
+        if check is not None:
+            checks.append(remembered(check, one, spot.name))
+    return _all(checks)
+
+
+def _all(checks: list[Check]) -> Check | None:
     if len(checks) < 2:
         return checks[0] if checks else None
 

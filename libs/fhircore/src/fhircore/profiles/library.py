@@ -7,12 +7,12 @@ from typing import Any, Protocol
 from fhircore.fhirpath import Hooks
 from fhircore.fhirpath.hierarchy import is_a
 from fhircore.fhirpath.model import Node, node
-from fhircore.profiles.checking import compiled
+from fhircore.profiles.checking import compiled_whole
 from fhircore.profiles.definition import Definition, Json, Unusable, canonical, core_type, definition
 from fhircore.profiles.elements import Check, Context
 from fhircore.profiles.findings import Findings
 from fhircore.profiles.terms import ValueSet, coded, member, value_set
-from fhircore.profiles.tree import Spot, tree_of
+from fhircore.profiles.tree import Spot, bases_of, tree_of
 from fhircore.validation.report import Enough, shown
 
 KEPT = ("StructureDefinition", "ValueSet", "CodeSystem")
@@ -46,6 +46,7 @@ class Library:
         self._broken: dict[str, Unusable] = {}  # what could be read and not compiled
         self._sets: dict[str, ValueSet | None] = {}
         self._extensions: dict[str, bool] = {}
+        self._bases: dict[str, frozenset[str]] = {}
         self._hooks = Hooks(member_of=self._member_of, conforms_to=self._conforms_to)
 
     def add(self, resource: Json) -> None:
@@ -56,7 +57,15 @@ class Library:
         """Know exactly these beside what the source has; what has no address or is of another type is left out."""
         known = ((one.get("url"), one) for one in resources if one.get("resourceType") in KEPT)
         self._added = {url: one for url, one in known if url.__class__ is str}
-        for kept in (self._definitions, self._trees, self._checks, self._broken, self._sets, self._extensions):
+        for kept in (
+            self._definitions,
+            self._trees,
+            self._checks,
+            self._broken,
+            self._sets,
+            self._extensions,
+            self._bases,
+        ):
             kept.clear()
 
     def find(self, url: str) -> Json | None:
@@ -76,6 +85,15 @@ class Library:
         """In one sentence why a profile cannot be checked against."""
         found = self._tree(url)
         return found.issues[0].detail if isinstance(found, Unusable) else "The profile is not known here."
+
+    def bases(self, url: str) -> frozenset[str]:
+        """The addresses of the profiles that this known one is based on: who meets it meets them."""
+        found = self._bases.get(url)
+        if found is None:
+            found = bases_of(url, self._definition)
+            if len(self._bases) < MAX_KEPT:
+                self._bases[url] = found
+        return found
 
     def is_extension(self, url: str) -> bool:
         """Whether the address is that of an extension that is known."""
@@ -176,7 +194,7 @@ class Library:
 
     def _compiled(self, url: str, about: Definition, tree: Spot) -> Check | None:
         try:
-            return compiled(tree, Context(self, about.name))
+            return compiled_whole(tree, Context(self, about.name))
         except Unusable as error:
             self._broken[url] = error
         except (LookupError, TypeError, AttributeError, ValueError):

@@ -84,6 +84,11 @@ def tree_of(url: str, find: Callable[[str], Definition | None]) -> tuple[Definit
     return chain[0], root
 
 
+def bases_of(url: str, find: Callable[[str], Definition | None]) -> frozenset[str]:
+    """The addresses of what a usable profile is based on, itself not among them."""
+    return frozenset(one.url for one in _chain(url, find)[1:])
+
+
 def _chain(url: str, find: Callable[[str], Definition | None]) -> list[Definition]:
     """The profile, what it is based on, and so on; a snapshot whose base is unknown needs none."""
     chain: list[Definition] = []

@@ -25,7 +25,6 @@ _COUNT_BITS = 10  # more than any type has elements
 _CHOICE_BITS = 6  # more than any choice has variants
 
 Table = dict[str, tuple[Check, int]]
-Rules = tuple[Callable[[dict[str, Any]], Any], ...]
 
 
 def _refuse(_value: Any) -> bool:
@@ -47,12 +46,6 @@ def fast(path: str, level: int = 0, targets: tuple[str, ...] = ()) -> Check:
 
     `targets` are the types that a Reference may point to; none means any.
     """
-    table, mask, want, rules = element_tests(path, level, targets)
-    return _object(table, mask, want, rules)
-
-
-def element_tests(path: str, level: int = 0, targets: tuple[str, ...] = ()) -> tuple[Table, int, int, Rules]:
-    """How `fast` tests an element: (test, weight) of each name, the mask and the wanted value of their sum, its rules."""
     form = shape(path)
     weights, mask, want = _weights(form)
     table: Table = {name: (_field(field, form, level), weights[name]) for name, field in form.fields.items()}
@@ -62,7 +55,8 @@ def element_tests(path: str, level: int = 0, targets: tuple[str, ...] = ()) -> t
         table["type"] = (type_check(targets), weights["type"])
     if path in resource_types():
         table["resourceType"] = (frozenset([path]).__contains__, 1)
-    return table, mask, want, (type_agrees,) if path == "Reference" else tuple(rules_of(path).values())
+    rules = tuple(rules_of(path).values())
+    return _object(table, mask, want, (type_agrees,) if path == "Reference" else rules)
 
 
 def _weights(form: Shape) -> tuple[dict[str, int], int, int]:
@@ -87,7 +81,7 @@ def _weights(form: Shape) -> tuple[dict[str, int], int, int]:
     return weights, mask, want
 
 
-def _object(table: Table, mask: int, want: int, rules: Rules) -> Check:
+def _object(table: Table, mask: int, want: int, rules: tuple[Callable[[dict[str, Any]], Any], ...]) -> Check:
     def plain(element: Any) -> Any:
         total = 0
         for name, value in element.items():

@@ -23,7 +23,9 @@ from kit.problems import Problem
 
 _BREATH = 50
 _RIGHT = {"POST": "c", "PUT": "u", "PATCH": "u", "DELETE": "d"}
+_STATUS = {"created": "201 Created", "updated": "200 OK"}
 _CHANGES = ("PUT", "PATCH")
+_NEEDED = ("Patient", "Subscription")  # looked at before anything is stored
 
 
 async def transaction(engine: Engine, request: Request, bundle: Incoming) -> Answer:
@@ -39,7 +41,7 @@ async def transaction(engine: Engine, request: Request, bundle: Incoming) -> Ans
             if asks_only(entry, at):
                 asks.append((place, ask_of(engine, request, entry, at)))
             else:
-                actions.append(action_of(engine, request, entry, at))
+                actions.append(action_of(engine, request, entry, at, later=True))
         except Problem as problem:
             raise located(problem, at) from None
         if place % _BREATH == _BREATH - 1:
@@ -60,8 +62,11 @@ async def _read_all(asks: Sequence[tuple[int, Request]], read: dict[int, bytes],
             raise located(problem, f"Bundle.entry[{place}]") from None
 
 
-def action_of(engine: Engine, request: Request, entry: Entry, at: str) -> Action:
-    """One entry that writes as an action, its resource checked. Raises the Problem, saying where."""
+def action_of(engine: Engine, request: Request, entry: Entry, at: str, *, later: bool = False) -> Action:
+    """One entry that writes as an action, its resource checked. Raises the Problem, saying where.
+
+    `later`: what is needed only when it is stored is checked then, once and with its references final.
+    """
     asked = entry.request
     assert asked is not None
     if asked.method not in _RIGHT:
@@ -82,10 +87,15 @@ def action_of(engine: Engine, request: Request, entry: Entry, at: str) -> Action
         refuse_subscription(type_name, at)
         action.patch = patch_in(bytes(entry.resource), f"{at}.resource")
     else:
-        _take_resource(entry, action)
+        _take_resource(entry, action, later=later and _may_wait(asked, type_name))
     if asked.if_none_exist is not None:
         action.condition = conditions.condition(f"{type_name}?{asked.if_none_exist.removeprefix('?')}", at)
     return action
+
+
+def _may_wait(asked: EntryRequest, type_name: str) -> bool:
+    """Whether nothing is asked of the resource before it is stored, and it is stored for certain."""
+    return asked.method == "POST" and asked.if_none_exist is None and type_name not in _NEEDED
 
 
 def _conditions(asked: EntryRequest, action: Action) -> None:
@@ -105,11 +115,14 @@ def _conditions(asked: EntryRequest, action: Action) -> None:
         action.if_match = version_of(asked.if_match)
 
 
-def _take_resource(entry: Entry, action: Action) -> None:
+def _take_resource(entry: Entry, action: Action, *, later: bool) -> None:
     at = f"{action.at}.resource"
     if not bytes(entry.resource):
         raise Invalid(f"A {action.method} needs a resource", at=at)
     raw = bytes(entry.resource)
+    if later:
+        action.raw, action.unread = raw, True
+        return
     try:
         draft = checked(raw, parsed(raw), action.type_name, at)
     except InvalidFHIR as error:
@@ -179,9 +192,11 @@ def entry_response(engine: Engine, done: Done, *, full: bool) -> bytes:
         return b'{"response":' + plain(told) + b"}"
     if written is None or done.more:  # a conditional delete of nothing, or of several
         return b'{"response":{"status":"204 No Content"}}'
-    status = {"created": "201 Created", "updated": "200 OK"}.get(written.outcome, "204 No Content")
-    told = {"status": status, "etag": f'W/"{written.ver}"', "lastModified": instant(written.upd)}
-    if written.row is not None:
-        told["location"] = answers.location(engine, written.type_name, written.id, written.ver)
+    status = _STATUS.get(written.outcome, "204 No Content")
+    where = ""
+    if written.row is not None:  # nothing in it needs escapes: ids, types and our own address
+        where = f',"location":"{answers.location(engine, written.type_name, written.id, written.ver)}"'
     resource = b'"resource":' + written.row.body + b"," if full and written.row is not None else b""
-    return b"{" + resource + b'"response":' + plain(told) + b"}"
+    return b'{%b"response":{"status":"%b","etag":"W/\\"%d\\"","lastModified":"%b"%b}}' % (
+        resource, status.encode(), written.ver, instant(written.upd).encode(), where.encode(),
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -25,7 +26,9 @@ from fhirserver.search.ground import Ground
 from fhirserver.search.includes import Bringing
 from fhirserver.search.order import in_sql
 from fhirserver.search.plan import Plan, part
+from fhirserver.search.ranges import instant
 from fhirserver.search.resolving import Resolver, needs_lookup
+from fhirserver.search.stretches import lifetime, stretches
 from fhirserver.search.subset import Cut, cut_for, summary_cut
 from fhirserver.search.termstore import TermStore
 from kit.db import Connection
@@ -167,10 +170,31 @@ async def _rows(
         every = await con.fetch(found.text, *found.values)
         rows, values = await sorting.page(every, sort, engine.codec.unpack, limit, after)
         return rows, lambda row: values[row["key"]]
-    statement = made.page(limit, after)
-    rows = list(await con.fetch(statement.text, *statement.values))
+    rows = await _in_stretches(con, made, limit, after) if made.by_time else await _page(con, made, limit, after)
     names = [f"s{place}" for place in range(max(len(sort), 1))]
     return rows, lambda row: tuple(row[name] for name in names)
+
+
+async def _page(
+    con: Connection, made: Plan, limit: int, after: Position | None, within: tuple[datetime, datetime] | None = None
+) -> list[asyncpg.Record]:
+    statement = made.page(limit, after, within)
+    return list(await con.fetch(statement.text, *statement.values))
+
+
+async def _in_stretches(con: Connection, made: Plan, limit: int, after: Position | None) -> list[asyncpg.Record]:
+    """The same page, put together from stretches of time in its order."""
+    newest_first = made.query.sort[0].descending != (after is not None and after.back)
+    begin, end = await lifetime(con)
+    if after is not None:
+        at = instant(after.values[0])
+        begin, end = (begin, min(at, end)) if newest_first else (max(at, begin), end)
+    rows: list[asyncpg.Record] = []
+    for within in stretches(begin, end, newest_first=newest_first):
+        rows += await _page(con, made, limit - len(rows), after, within)
+        if len(rows) > limit:
+            break
+    return rows
 
 
 async def _total(con: Connection, made: Plan, *, exact: bool) -> int:

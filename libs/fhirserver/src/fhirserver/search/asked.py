@@ -26,7 +26,11 @@ class Asked:
 
     def identity(self) -> str:
         """What a cursor belongs to: the search without its paging."""
-        return self.address + "?" + urlencode([pair for pair in self.pairs if pair[0] not in _PAGING])
+        return self.address + "?" + urlencode([pair for pair in self.used() if pair[0] not in _PAGING])
+
+    def used(self) -> list[tuple[str, str]]:
+        """The pairs that the answer is made by: without those that a lenient search leaves out (search.html#conformance)."""
+        return [pair for pair in self.pairs if pair[0] not in self.query.ignored]
 
     def url(self, base: str, cursor: str | None = None) -> str:
         """A page of it. The search of a POST stays out of its links (names do not belong in addresses, D15): the page is
@@ -34,7 +38,7 @@ class Asked:
         address = f"{base}/{self.address}" if self.address else base
         if self.posted:
             address += "/_search"
-        shown = [] if self.posted else [pair for pair in self.pairs if pair[0] != "_cursor" or cursor is None]
+        shown = [] if self.posted else [pair for pair in self.used() if pair[0] != "_cursor" or cursor is None]
         shown = shown if cursor is None else [*shown, ("_cursor", cursor)]
         return address + ("?" + urlencode(shown, quote_via=quote, safe=":/|,$") if shown else "")
 

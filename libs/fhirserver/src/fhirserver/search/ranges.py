@@ -147,13 +147,13 @@ def _times(values: Values, low: str, high: str, value: DateValue, kind: str) -> 
     return f"({exists} and {low} < {until} and {high} > {around})"
 
 
-def _instant(micros: int) -> datetime:
+def instant(micros: int) -> datetime:
     """Nothing was updated before 1970 or will be in year 9999, so what is further away is as good as that."""
     return _EPOCH + timedelta(microseconds=min(max(micros, 0), _END))
 
 
 def updated(values: Values, alias: str, value: DateValue) -> str:
-    lo, hi = (values.later(_instant(micros), "timestamptz") for micros in (value.lo, value.hi))
+    lo, hi = (values.later(instant(micros), "timestamptz") for micros in (value.lo, value.hi))
     upd = f"{alias}.upd"
     match value.prefix:
         case "eq":
@@ -169,7 +169,7 @@ def updated(values: Values, alias: str, value: DateValue) -> str:
         case "le":
             return f"{upd} < {hi}"
     wide = int(abs((datetime.now(UTC) - _EPOCH) / timedelta(microseconds=1) - value.lo) * 0.1)
-    early, late = (values.add(_instant(at), "timestamptz") for at in (value.lo - wide, value.hi + wide))
+    early, late = (values.add(instant(at), "timestamptz") for at in (value.lo - wide, value.hi + wide))
     return f"({upd} >= {early} and {upd} < {late})"
 
 

@@ -87,7 +87,8 @@ def _stores(stores: tuple[Part, ...], lags: Mapping[str, Mapping[str, Any]]) -> 
     if kafka.state == "ill":
         whys = {str(lag.get("kafka_why", "")) for lag in lags.values()}
         why = next((_KAFKA[one] for one in sorted(whys) if one in _KAFKA), f"Kafka {_small(kafka.word)}.")
-        yield Trouble(why, "Vården fortsätter i VIS. Det som berättas väntar i utkorgarna. Kör fvm doctor på servern.")
+        care = "Vården fortsätter i VIS. " if postgres.state == "well" else ""
+        yield Trouble(why, f"{care}Det som berättas väntar i utkorgarna. Kör fvm doctor på servern.")
     if postgres.word == "Disken är full":
         yield Trouble(
             "PostgreSQL: disken är full.",

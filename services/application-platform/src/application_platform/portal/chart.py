@@ -96,7 +96,7 @@ async def _notices(record: Record, token: str, patient: str) -> tuple[Notice, ..
     except (Unavailable, NotAllowed, NotShown, Unreadable):
         return (Notice("Överkänslighet: ej kontrollerad", "unknown", "circle-dashed"),)
     known = notices(timeline.matches(found))
-    if not timeline.is_withheld(found):
+    if not timeline.reasons(found):
         return known
     unseen = Notice("Överkänslighet: andras uppgifter ej kontrollerade", "unknown", "circle-dashed")
     return (*(one for one in known if one.look != "unknown"), unseen)

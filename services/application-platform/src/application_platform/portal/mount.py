@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from application_platform.portal import pages, render, stream, style
+from application_platform.portal import doors, pages, privacy, render, review, stream, style
 from application_platform.portal.reader import Portal
 
 
@@ -13,7 +13,7 @@ def mount(app: FastAPI, portal: Portal) -> None:
     """
     app.state.portal = portal
     app.state.render = render.page
-    for router in (pages.router, stream.router, style.router):
+    for router in (pages.router, doors.router, privacy.router, review.router, stream.router, style.router):
         app.include_router(router)
     app.mount(render.STATIC, render.Static(), name="portal-static")
     app.include_router(pages.lost)

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
+from uuid import uuid4
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -132,6 +133,8 @@ def _rows(reader: Reader, page: timeline.Page, kind: str, today: date, patient: 
         "fresh": False,
         "patient": patient,
         "own": reader.kind == "patient",
+        "csrf": reader.csrf,
+        "new_id": lambda: str(uuid4()),
         "base": "/portal/" if reader.kind == "patient" else f"/portal/patients/{patient}",
     }
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
+from application_platform.portal.access import Access
 from application_platform.portal.live import Hub
 from application_platform.portal.record import Record
 from application_platform.sign_in import signed_in
@@ -60,6 +61,7 @@ class Portal:
 
     record: Record
     hub: Hub
+    access: Access
     region: str = ""
     demo: bool = False
     reader_of: Callable[[Request], Awaitable[Reader]] = signed_in_reader

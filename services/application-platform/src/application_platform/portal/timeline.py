@@ -89,7 +89,7 @@ class Page:
 
     entries: tuple[Entry, ...]
     before: str = ""
-    withheld: bool = False
+    withheld: frozenset[str] = frozenset()  # why something is not shown, whatever the filter
     unchecked: tuple[str, ...] = ()  # what could not be asked, in words
     undated: tuple[Entry, ...] = ()
 
@@ -121,15 +121,16 @@ def matches(bundle: Bundle) -> list[Resource]:
     ]
 
 
-def is_withheld(bundle: Bundle) -> bool:
-    """Whether the record says that something of this patient is not shown to this reader (D10)."""
+def reasons(bundle: Bundle) -> frozenset[str]:
+    """Why something of this patient is not shown to this reader (D10): names of docs/reference/problems.md, without `law/`."""
     issues = (
         issue
         for entry in bundle.get("entry", ())
         if _is_outcome(entry)
         for issue in entry.get("resource", {}).get("issue", ())
+        if issue.get("code") == "suppressed"
     )
-    return any(issue.get("code") in ("suppressed", "security", "forbidden") for issue in issues)
+    return frozenset(code.removeprefix("law/") for issue in issues for code in codes_of(issue.get("details")))
 
 
 def entries_from(bundles: Iterable[Bundle], kind: str = "allt") -> list[Entry]:
@@ -164,7 +165,7 @@ def page(answers: Sequence[Answer], kind: str = "allt", before: str = "", size: 
     return Page(
         entries=tuple(rows),
         before=last.iso if more and last is not None else "",
-        withheld=any(map(is_withheld, given)),
+        withheld=frozenset().union(*map(reasons, given)),
         unchecked=tuple(dict.fromkeys(answer.source.word for answer in answers if answer.bundle is None)),
         undated=() if more else tuple(entry for entry in every if entry.at is None),
     )

@@ -72,12 +72,11 @@ async def taken_at_vis(con: Connection, ids: Sequence[str], now: datetime) -> li
 async def version(con: Connection, keys: Sequence[int]) -> int:
     """The next version of a person's facts: above all that stand, and above those of the time before a restore. The last eight
     bits are free for what a copy adds of its own until the owner knows it."""
-    highest, epoch = await con.fetchrow(
-        "select (select max(version) from access_fact where pat = any($1::bigint[])), (select epoch from region)",
-        list(keys),
-    )
-    base = max(highest or 0, int(epoch) << 40)
-    return ((base >> 8) + 1) << 8
+    highest = await con.fetchval("select max(version) from access_fact where pat = any($1::bigint[])", list(keys))
+    epoch: int = await con.fetchval("select epoch from region")
+    base = max(highest or 0, epoch << 40)
+    following: int = ((base >> 8) + 1) << 8
+    return following
 
 
 async def protection(con: Connection, persons: Sequence[str]) -> dict[str, str]:

@@ -16,6 +16,8 @@ from fhirserver.engine import Engine
 from fhirserver.problems import Raced
 from fhirserver.telling import RecordEntry
 from fhirserver.wishes import Delete, Put
+from information_platform.access.actions import Law
+from information_platform.access.protected import protected
 from information_platform.ingestion.parts import Told, whole
 from information_platform.persons.composing import composed, retired
 from information_platform.persons.model import DifferentPersons, person_identifiers
@@ -70,6 +72,8 @@ class _Batch:
         self._engine = engine
         self._tx = tx
         self._wishes: dict[tuple[str, str], Put | Delete] = {}
+        self._joined: set[str] = set()  # persons who have got further ids
+        self._protected: dict[str, str] = {}  # how each person that is composed is protected
 
     async def take(self, events: Sequence[CloudEvent]) -> None:
         con = await driver(self._tx)
@@ -88,6 +92,9 @@ class _Batch:
         self._engine.wake()
         if register.joined:
             await self._engine.persons.refresh_on(con)
+        law = Law(self._engine)
+        await law.merged(con, self._joined)
+        await law.protection(con, self._protected)
 
     async def _step(self, register: Register, step: _Step) -> None:
         entry = step.entry
@@ -119,6 +126,7 @@ class _Batch:
             await self._join(register, person, step.entry.id, step.source, "identifiers", step.raw)
         else:
             await register.same(person, step.entry.id)
+            self._joined.add(person)
 
     async def _merge(self, register: Register, step: _Step) -> None:
         """A source says that two persons are one (A40)."""
@@ -145,6 +153,7 @@ class _Batch:
                     person,
                 )
                 register.links[patient] = person
+                self._joined.add(person)
 
     def _known(self, register: Register, identifiers: Sequence[Identifier], patient: str) -> str | None:
         for one in identifiers:
@@ -158,6 +167,7 @@ class _Batch:
         """The retired Patient stays readable and says who replaced it; the join is told to the region."""
         bodies = await register.sources(gone)
         await register.join(survivor, gone, source, reason)
+        self._joined.add(survivor)
         raw = retired(composed(bodies) if bodies else body, survivor)
         self._wish(Put("Patient", gone, raw, _patient_data(raw, gone), await self._register_label()))
         await emit_raw(register.con, [await told(register, survivor, await register.replaced(survivor))])
@@ -173,7 +183,10 @@ class _Batch:
         known = {one: register.links[one] for one in step.patients if register.links.get(one, one) != one}
         if known:
             raw = replacer('Patient/[^"]+', lambda old: f"Patient/{known.get(old[8:], old[8:])}")(raw)
-        self._wish(Put(entry.type, entry.id, raw, parsed(raw), label, sver=step.version, again=entry.again))
+        # The entries are made while the resource is still in the processor's cache, and its data need not be kept.
+        entries = self._engine.indexer.entries(entry.type, entry.id, parsed(raw))
+        put = Put(entry.type, entry.id, raw, {}, label, sver=step.version, again=entry.again, entries=entries)
+        self._wish(put)
 
     async def _compose(self, register: Register) -> None:
         """The region's Patient of everyone who was touched, where it says something new."""
@@ -183,6 +196,7 @@ class _Batch:
             if not sources:
                 continue
             raw = composed(sources, await register.replaced(person))
+            self._protected[person] = protected(raw)
             if await register.composed_now(person, hashlib.blake2b(raw, digest_size=16).digest()):
                 self._wish(Put("Patient", person, raw, _patient_data(raw, person), label))
 

@@ -1,7 +1,7 @@
 """Patterns in what was logged that a manager should look at (LOG-16), found in new batches and opened as review tasks.
 
-What the log and the record know can be found here. Colleague, same address and off-shift need the staff's own personnummer,
-address and schedule, which no service has yet.
+Emergency openings have their task the moment they are made (information_platform.access). Here is found what the log and the
+record know; colleague, same address and off-shift need the staff's personnummer, address and schedule, which no service has.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Person:
 class Sign:
     """A pattern that was seen: once per actor, patient (0: none in particular) and day."""
 
-    pattern: str  # mass, self, surname, deceased, protected, denied, emergency
+    pattern: str  # mass, self, surname, deceased, protected, denied
     day: date
     actor: str
     unit: str
@@ -82,9 +82,6 @@ def signs(post: Post, people: dict[str, Person]) -> Iterator[tuple[str, str]]:
     who = post.who
     if who.kind != "staff":
         return
-    if post.activity.startswith("emergency"):
-        for id in post.patient_ids or [""]:
-            yield "emergency", id
     if post.withheld > 0 and post.returned == 0:
         yield "denied", ""
     if post.returned > 0:

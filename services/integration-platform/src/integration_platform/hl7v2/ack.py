@@ -54,7 +54,8 @@ def replies(header: Header | None, verdict: Verdict, control_id: str, at: dateti
     if header.component(9, 1) == "ACK":
         return []
     codes = _codes(header.text(15), header.text(16), verdict.code)
-    return [_message(header, code, verdict, f"{control_id}{nth or ''}", at) for nth, code in enumerate(codes)]
+    ids = (control_id, f"{control_id}-2")
+    return [_message(header, code, verdict, id, at) for code, id in zip(codes, ids, strict=False)]
 
 
 def _codes(accept: str, application: str, code: str) -> list[str]:

@@ -1,0 +1,171 @@
+"""What opens a record that is closed to the reader: relation, choice, consent, emergency, and blocks (EMG-01: three doors)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, Field
+from starlette.responses import RedirectResponse, Response
+
+from application_platform.portal import render
+from application_platform.portal.access import NotTaken
+from application_platform.portal.person import person
+from application_platform.portal.privacy import names_of
+from application_platform.portal.reader import InPortal, Portal, Reader, Reads
+from application_platform.portal.record import NotShown
+from application_platform.portal.refusals import PageRoute
+from application_platform.portal.swedish import ZONE
+from application_platform.sign_in import browser
+
+router = APIRouter(prefix="/portal", route_class=PageRoute, include_in_schema=False)
+
+_DONE = {
+    "relation": "Vårdrelationen är intygad.",
+    "choice": "Andra enheters uppgifter visas nu i journalen.",
+    "consent": "Samtycket är registrerat. Andra vårdgivares uppgifter visas nu i journalen.",
+    "emergency": "Nödöppningen är registrerad och granskas av verksamhetschefen. Patienten informeras.",
+    "reveal": "Nu visas vilken vårdgivare som har spärren.",
+    "lift": "Spärren är hävd för en tid, eller en begäran är skickad till den som äger uppgifterna.",
+    "block": "Spärren är registrerad och gäller nu.",
+    "end": "Ändringen är registrerad.",
+}
+# The refusals of the law, to a nurse at night (access/… of docs/reference/problems.md).
+_REFUSED = {
+    "access/not-yours": "Ditt uppdrag ger inte rätt till detta. Byt uppdrag eller be en kollega.",
+    "access/too-long": "Så länge får det inte gälla. Välj en kortare tid.",
+    "access/not-confirmed": "Bekräfta att det är fara för liv eller hälsa.",
+    "access/wrong-block": "Spärren saknar något. Kontrollera enheten och tiden.",
+    "access/guardians-do-not-block": "Vårdnadshavare får inte spärra ett barns journal.",
+    "access/no-such-act": "Uppgiften gäller inte längre. Läs om sidan.",
+    "access/id-taken": "Formuläret är redan skickat. Läs om sidan.",
+}
+_UNCLEAR = "Skriv varför, med minst tre tecken, och kontrollera det du har fyllt i."
+
+
+class Filled(BaseModel):
+    """A form as it was sent; `target` is the act that it concerns."""
+
+    id: UUID
+    reason: str = Field(default="", max_length=1000)
+    ground: str = Field(default="", max_length=40)
+    until: str = Field(default="", max_length=10)
+    target: str = Field(default="", max_length=64)
+    confirmed: bool = False
+    personal: bool = False
+    csrf: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the page says of what was just done, or of what was wrong `at` a door."""
+
+    done: str = ""
+    wrong: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where an act is taken (`{target}` is the act that it concerns), and what is sent."""
+
+    address: str
+    body: Callable[[Filled, Reader], Mapping[str, Any]]
+    to_chart: bool = False  # the journal is what one wants to see next
+
+
+def _relation(filled: Filled, _: Reader) -> Mapping[str, Any]:
+    return {"days": int(filled.until or 1), "personal": filled.personal}
+
+
+def _choice(_filled: Filled, _: Reader) -> Mapping[str, Any]:
+    return {"hours": 8}
+
+
+def _consent(filled: Filled, _: Reader) -> Mapping[str, Any]:
+    until = f"{filled.until}T23:59:59+01:00" if filled.until else None
+    return {"until": until, "personal": filled.personal, "represented_by": filled.ground or "patient"}
+
+
+def _emergency(filled: Filled, _: Reader) -> Mapping[str, Any]:
+    return {"ground": filled.ground or "life", "confirmed": filled.confirmed, "hours": 4}
+
+
+def _reveal(filled: Filled, _: Reader) -> Mapping[str, Any]:
+    return {"ground": filled.ground or "life", "confirmed": filled.confirmed}
+
+
+def _lift(filled: Filled, _: Reader) -> Mapping[str, Any]:
+    return {"ground": filled.ground or "consent", "confirmed": filled.confirmed, "hours": 24}
+
+
+def _block(filled: Filled, reader: Reader) -> Mapping[str, Any]:
+    held = reader.commission
+    assert held is not None
+    inner = filled.ground != "outer"
+    return {"kind": "inner" if inner else "outer", "provider": held.provider, "unit": held.unit if inner else None}
+
+
+def _nothing(_filled: Filled, _: Reader) -> Mapping[str, Any]:
+    return {}
+
+
+DOORS = {
+    "relation": Door("relations", _relation, to_chart=True),
+    "choice": Door("choices", _choice, to_chart=True),
+    "consent": Door("consents", _consent, to_chart=True),
+    "emergency": Door("emergencies", _emergency, to_chart=True),
+    "reveal": Door("reveals", _reveal),
+    "lift": Door("blocks/{target}/lift", _lift),
+    "block": Door("blocks", _block),
+    "end": Door("acts/{target}/end", _nothing),
+    "cancel": Door("acts/{target}/cancel", _nothing),
+}
+
+
+@router.get("/patients/{patient}/access")
+async def doors(request: Request, portal: InPortal, reader: Reads, patient: str, klart: str = "") -> Response:
+    """What stands between the reader and the record, and every door with its conditions."""
+    return await _page(request, portal, reader, patient, Told(_DONE.get(klart, "")))
+
+
+@router.post("/patients/{patient}/access/{door}")
+async def open_door(
+    request: Request, portal: InPortal, reader: Reads, patient: str, door: str, filled: Annotated[Filled, Form()]
+) -> Response:
+    """Takes the act, once however often the form is sent; then the journal, or the page again with what was wrong."""
+    await browser.check(request, request.app.state.settings, reader.csrf)
+    chosen = DOORS.get(door)
+    if chosen is None or reader.kind != "staff" or reader.commission is None:
+        raise NotShown
+    reason = filled.reason.strip() or "Behövs för vården av patienten"
+    body = {"id": str(filled.id), "reason": reason, **chosen.body(filled, reader)}
+    try:
+        await portal.access.take(reader.token, patient, chosen.address.format(target=filled.target), body)
+    except NotTaken as refused:
+        return await _page(request, portal, reader, patient, Told(wrong=_REFUSED.get(refused.name, _UNCLEAR), at=door))
+    if chosen.to_chart:
+        return RedirectResponse(f"/portal/patients/{patient}", 303)
+    return RedirectResponse(f"/portal/patients/{patient}/access?klart={door}", 303)
+
+
+async def _page(request: Request, portal: Portal, reader: Reader, patient: str, told: Told) -> Response:
+    if reader.kind != "staff":
+        raise NotShown
+    found = await portal.record.patient(reader.token, patient)
+    context = {
+        "reader": reader,
+        "place": portal,
+        "patient": patient,
+        "person": person(found, datetime.now(ZONE).date()),
+        "state": await portal.access.state(reader.token, patient),
+        "done": told.done,
+        "wrong": told.wrong,
+        "at": told.at,
+        "names": await names_of(request),
+        "new_id": lambda: str(uuid4()),
+        "base": f"/portal/patients/{patient}",
+    }
+    return render.page(request, "access.html", context, 422 if told.wrong else 200)

@@ -158,6 +158,25 @@ async def _may_write(where: Broker, topic: str) -> bool:
     return True
 
 
+async def test_a_broker_whose_certificate_cannot_be_trusted_is_told_from_one_that_is_away(
+    secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"SECURITY": "SASL_SSL", "MECHANISM": "PLAIN", "USER": "fvm", "PASSWORD": secured.passwords["fvm"]}
+    for name, value in told.items():
+        monkeypatch.setenv(f"FVM_KAFKA_{name}", value)
+    monkeypatch.setenv("FVM_KAFKA_CA", str(Authority(tmp_path).ca))
+    with pytest.raises(Trouble, match="^Kafka's certificate is not of an authority we trust at localhost"):
+        await topics.apply(secured.bootstrap, "north", topics.load())
+
+    monkeypatch.setenv("FVM_KAFKA_CA", str(secured.authority.ca))
+    secured.certify(minutes=-1)
+    context = secured.expired_listener()
+    async with context as door:
+        with pytest.raises(Trouble, match="^Kafka's certificate has expired at localhost"):
+            await topics.apply(door, "north", topics.load())
+    secured.certify()
+
+
 KEYSTORES = [f"listener.name.{name}.ssl.keystore.location" for name in ("sasl_ssl", "controller")]
 
 

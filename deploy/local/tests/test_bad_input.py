@@ -83,6 +83,10 @@ def test_stores_that_take_connections_but_say_nothing_are_not_waited_for_long(
     assert refused(tmp_path, FVM_POSTGRES_URL=f"postgresql://boss:secret@{silent}/postgres") == (
         f"PostgreSQL does not answer at {silent} (FVM_POSTGRES_URL)."
     )
+    monkeypatch.setattr("kit.broker._OPENING", 0.5)
+    assert refused(tmp_path, FVM_KAFKA=silent) == (
+        f"Kafka takes connections but does not answer at {silent} (FVM_KAFKA)."
+    )
 
 
 def test_a_kafka_with_topics_of_another_region_of_this_name_is_not_taken_over(

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from fvm import dumps, listening, looking
-from fvm.commands import lag, parked, reconcile
+from fvm.commands import backup, lag, parked, reconcile
 from fvm.comparing import Compared, Difference, Sums
 from fvm.looking import Finding
 from fvm.places import Places
@@ -252,6 +252,16 @@ def a_lag(**more: Any) -> dict[str, Any]:
         "outbox": [], "arrows": [], "readings": [], "waiting": [], "parked": [], "steps": [],
     }  # fmt: skip
     return {**empty, **more}
+
+
+def test_a_backup_says_what_it_cannot_hold() -> None:
+    arrow = {"reader": "information", "topic": "vis.record.v1", "behind": 1200}
+
+    assert backup.only_at_kafka({"vis": a_lag(), "information": a_lag()}) == ""
+    assert backup.only_at_kafka({"information": a_lag(arrows=[arrow])}).startswith(
+        "About 1,200 messages are at Kafka only"
+    )
+    assert "vis had read is not known" in backup.only_at_kafka({"vis": None, "information": a_lag()})
 
 
 def test_what_a_service_stands_on_is_said_by_the_doctor_with_a_page_for_each() -> None:

@@ -74,6 +74,7 @@ async def test_at_tells_what_was_current_then(ward: Any, bench: httpx2.AsyncClie
     await engine.db.pool.execute(f"update hist set upd = {times[0]} where key = {key} and ver = 1")
     await engine.db.pool.execute(f"update hist set upd = {times[1]} where key = {key} and ver = 2")
     await engine.db.pool.execute(f"update res set upd = {times[2]} where key = {key}")
+    await engine.db.pool.execute("update region set born_at = '2019-12-01'")  # nothing is looked for before
     for at, versions in (
         ("2019", []), ("2020-01-15", [1]), ("2020-01", [1]), ("2020-02", [2, 1]), ("2020-02-02", [2]), ("2020", [3, 2, 1]),
         ("2020-03-01T10:00:00Z", [3]), ("2024-01-01", [3]),

@@ -200,3 +200,14 @@ async def test_a_visit_gives_its_unit_a_relation_and_one_that_never_was_takes_it
         old = {**visit, "status": "finished", "period": {"start": "2019-01-01", "end": "2019-01-02"}}
         await ward.add(old, system)
         assert (await nurse.get(f"/Observation/{id}")).status_code == 403
+
+
+async def test_a_search_that_finds_nobody_in_particular_is_over_the_patients_one_knows(
+    ward: Any, nurse: httpx2.AsyncClient, patient: str
+) -> None:
+    for asked in ("", "_sort=birthdate", "_type=Patient"):
+        told = (await nurse.get(f"/{'' if 'type' in asked else 'Patient'}?{asked}&_count=1000")).json()
+        assert patient not in {entry["resource"]["id"] for entry in told.get("entry", ())}
+    await facts_of(ward.engine, patient, relations=(KNOWN,))
+    told = (await nurse.get("/Patient?_count=1000")).json()
+    assert patient in {entry["resource"]["id"] for entry in told["entry"]}

@@ -7,10 +7,11 @@ from typing import Any
 
 from fvm import health, pids, services
 from fvm.asking import Services
-from fvm.commands.lag import SILENT, age
+from fvm.commands.lag import age
 from fvm.looking import Finding
 from fvm.places import Places
 from fvm.settings import Settings
+from fvm.topics import SILENT
 from fvm.trouble import Trouble
 
 OLD = 60.0  # seconds that a message may be on its way before somebody should look

@@ -14,6 +14,15 @@ from kit.outbox import LARGEST_MESSAGE
 from kit.settings import Broker, KafkaSettings, WrongSettings, read
 
 DAY = 86_400_000  # milliseconds
+# Why Kafka does not answer, by kit.broker.Silence.
+SILENT = {
+    "away": "Kafka does not answer",
+    "silent": "Kafka takes connections but does not answer",
+    "expired": "Kafka's certificate has expired",
+    "untrusted": "Kafka's certificate is not of an authority we trust",
+    "own-expired": "our certificate for Kafka has expired",
+    "refused": "Kafka refuses our certificate",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,13 @@ def rights(topics: Sequence[Topic], region: str) -> list[list[str]]:
     return [*found, *([[*users, "--operation", "Write", *shared]] if shared else [])]
 
 
+async def _silent(bootstrap: str) -> Trouble:
+    """Why, in words."""
+    from kit.broker import why_silent
+
+    return Trouble(f"{SILENT[await why_silent(reached(bootstrap))]} at {bootstrap} (FVM_KAFKA).")
+
+
 async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
     """Creates what is missing; Trouble when the broker does not answer or refuses."""
     from kit import kafka
@@ -107,7 +123,7 @@ async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
     try:
         await kafka.ensure_topics(reached(bootstrap), wanted)
     except Unavailable as away:
-        raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away
+        raise await _silent(bootstrap) from away
     except RuntimeError as refused:  # what the broker refuses (aiokafka is spoken in kit.kafka only)
         raise Trouble(f"Kafka at {bootstrap} refuses the region's topics: {refused}") from refused
 
@@ -120,7 +136,7 @@ async def must_be_new(bootstrap: str, region: str, topics: Sequence[Topic]) -> N
     try:
         there = await topics_there(reached(bootstrap))
     except Unavailable as away:
-        raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away
+        raise await _silent(bootstrap) from away
     if any(full_name(topic.name, region) in there for topic in topics):
         raise Trouble(
             f"Kafka at {bootstrap} already has topics of another region that is called {region or '(nothing)'}; give this one a "
@@ -136,4 +152,4 @@ async def drop(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:
     try:
         await kafka.delete_topics(reached(bootstrap), [full_name(topic.name, region) for topic in topics])
     except Unavailable as away:
-        raise Trouble(f"Kafka does not answer at {bootstrap} (FVM_KAFKA).") from away
+        raise await _silent(bootstrap) from away

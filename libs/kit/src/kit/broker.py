@@ -19,6 +19,7 @@ Where = str | Broker  # bootstrap servers alone are spoken to in the clear
 Silence = Literal["away", "silent", "expired", "untrusted", "own-expired", "refused"]
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _LOOK = 2.0  # seconds
+_OPENING = 10.0  # seconds a broker that takes connections may keep silent when it is asked for topics
 
 
 def reaching(where: Where) -> dict[str, Any]:
@@ -84,10 +85,18 @@ async def topics_there(where: Where) -> set[str]:
 async def _admin(where: Where) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**reaching(where))
     try:
-        await started(admin)
+        await _opened(admin)
         yield admin
     finally:
         await admin.close()
+
+
+async def _opened(admin: AIOKafkaAdminClient) -> None:
+    try:
+        async with asyncio.timeout(_OPENING):
+            await started(admin)
+    except TimeoutError:
+        raise Unavailable("The message broker does not answer") from None
 
 
 async def reachable(where: Where) -> bool:

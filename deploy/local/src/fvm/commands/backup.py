@@ -5,12 +5,14 @@ import asyncio
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fvm import databases, dumps, services, show, state
 from fvm import memory as remembered
+from fvm.asking import Services
 from fvm.memory import Memory
 from fvm.places import Places
 from fvm.settings import Settings, from_environment
@@ -51,7 +53,20 @@ def run(chosen: argparse.Namespace) -> int:
         shutil.rmtree(unfinished, ignore_errors=True)
     megabytes = dumps.size(folder) / 1_000_000
     print(f"The region is saved in {folder} ({megabytes:.1f} MB, {time.monotonic() - began:.1f} s).")
+    if running:
+        print(only_at_kafka(Services(settings).lags()), end="")
     return 0
+
+
+def only_at_kafka(lags: Mapping[str, Any]) -> str:
+    """What a backup of this moment does not hold, as a line; "" where it holds everything."""
+    silent = [name for name, lag in lags.items() if lag is None or not lag["kafka"]]
+    if silent:
+        return f"How far {', '.join(silent)} had read is not known; restored beside another Kafka, use `fvm resend`.\n"
+    behind = sum(arrow["behind"] or 0 for lag in lags.values() for arrow in lag["arrows"])
+    if not behind:
+        return ""
+    return f"About {behind:,} messages are at Kafka only; restored beside another Kafka, `fvm resend` brings what they told.\n"
 
 
 def _save(settings: Settings, places: Places, memory: Memory, admin: databases.Admin, folder: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fvm.asking import Services
 from fvm.settings import from_environment
+from fvm.topics import SILENT
 
 
 def add(verbs: Any) -> None:
@@ -61,15 +62,6 @@ def _arrow(arrow: dict[str, Any], kafka: bool, why: str) -> str:
     return f"  {arrow['reader']:<21}{arrow['topic']:<32}{behind:>6}  {rates[0]}  {rates[1]}{words}"
 
 
-# Why Kafka does not answer, by kit.broker.Silence.
-SILENT = {
-    "away": "Kafka does not answer",
-    "silent": "Kafka takes connections but does not answer",
-    "expired": "Kafka's certificate has expired",
-    "untrusted": "Kafka's certificate is not of an authority we trust",
-    "own-expired": "our certificate for Kafka has expired",
-    "refused": "Kafka refuses our certificate",
-}
 _RATES = ("read_per_minute", "told_per_minute")
 
 

@@ -1,9 +1,8 @@
 """From what is asked to a searchset: planned, fetched, logged, and joined from stored bytes (http://hl7.org/fhir/R4/search.html)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -18,17 +17,14 @@ from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request
 from fhirserver.problems import Invalid, NotSupported
 from fhirserver.refusing import notice
-from fhirserver.search import sorting
 from fhirserver.search.asked import Asked
 from fhirserver.search.cursor import Position
 from fhirserver.search.explain import explained, refuse_people
+from fhirserver.search.fetching import rows_of
 from fhirserver.search.ground import Ground
 from fhirserver.search.includes import Bringing
-from fhirserver.search.order import in_sql
 from fhirserver.search.plan import Plan, part
-from fhirserver.search.ranges import instant
 from fhirserver.search.resolving import Resolver, needs_lookup
-from fhirserver.search.stretches import lifetime, stretches
 from fhirserver.search.subset import Cut, cut_for, summary_cut
 from fhirserver.search.termstore import TermStore
 from kit.db import Connection
@@ -141,7 +137,7 @@ async def _fetch(
         page.total = await _total(con, made, exact=query.total != "estimate")
     if only_counted:
         return page
-    rows, value_of = await _rows(con, engine, made, limit, after)
+    rows, value_of = await rows_of(con, engine, made, limit, after)
     more, page.rows = len(rows) > limit, rows[:limit]
     back = after is not None and after.back
     if back:
@@ -158,43 +154,6 @@ async def _fetch(
     found = (row["pat"] for row in (*page.rows, *page.others) if row["rtype"] == _PATIENT)
     await engine.law.look(con, request.sight, found)
     return page
-
-
-async def _rows(
-    con: Connection, engine: Engine, made: Plan, limit: int, after: Position | None
-) -> tuple[list[asyncpg.Record], Callable[[asyncpg.Record], tuple[Any, ...]]]:
-    """Up to one more than a page, in the order of reading, and what the sort values of a row are."""
-    sort = made.query.sort
-    if not in_sql(sort):
-        found = made.some(sorting.MOST + 1)
-        every = await con.fetch(found.text, *found.values)
-        rows, values = await sorting.page(every, sort, engine.codec.unpack, limit, after)
-        return rows, lambda row: values[row["key"]]
-    rows = await _in_stretches(con, made, limit, after) if made.by_time else await _page(con, made, limit, after)
-    names = [f"s{place}" for place in range(max(len(sort), 1))]
-    return rows, lambda row: tuple(row[name] for name in names)
-
-
-async def _page(
-    con: Connection, made: Plan, limit: int, after: Position | None, within: tuple[datetime, datetime] | None = None
-) -> list[asyncpg.Record]:
-    statement = made.page(limit, after, within)
-    return list(await con.fetch(statement.text, *statement.values))
-
-
-async def _in_stretches(con: Connection, made: Plan, limit: int, after: Position | None) -> list[asyncpg.Record]:
-    """The same page, put together from stretches of time in its order."""
-    newest_first = made.query.sort[0].descending != (after is not None and after.back)
-    begin, end = await lifetime(con)
-    if after is not None:
-        at = instant(after.values[0])
-        begin, end = (begin, min(at, end)) if newest_first else (max(at, begin), end)
-    rows: list[asyncpg.Record] = []
-    for within in stretches(begin, end, newest_first=newest_first):
-        rows += await _page(con, made, limit - len(rows), after, within)
-        if len(rows) > limit:
-            break
-    return rows
 
 
 async def _total(con: Connection, made: Plan, *, exact: bool) -> int:

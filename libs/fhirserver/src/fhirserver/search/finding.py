@@ -5,12 +5,13 @@ matches only patients whom their unit knows, and never who has protected persona
 and photo are shown to nobody in care.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
 
 from access import Sight
-from fhircore.query import Criterion, Listed, Match, Missing, Words, parse
+from fhircore.query import Criterion, Id, Listed, Match, Missing, Words, parse
 from fhirserver.search.sql import Values, related
 from fhirserver.search.subset import subsetted
 
@@ -52,6 +53,11 @@ def asks_more(type_name: str, criterion: Criterion) -> bool:
         case Words() | Listed():
             return True
     return False
+
+
+def finds(criteria: Iterable[Criterion]) -> bool:
+    """Whether these single out patients by what one may be found by; otherwise a search is over the patients one knows."""
+    return any(isinstance(one, Id) or (isinstance(one, Match) and one.param.name in FOUND_BY) for one in criteria)
 
 
 @lru_cache(maxsize=1)

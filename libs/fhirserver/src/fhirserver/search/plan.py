@@ -14,6 +14,7 @@ from fhircore.query import Criterion, Match, Query, ReferenceValue, TokenValue
 from fhircore.types import TYPES
 from fhirserver.index import SUBJECT
 from fhirserver.search.cursor import Position
+from fhirserver.search.finding import finds, known
 from fhirserver.search.ground import Ground
 from fhirserver.search.order import beyond, by, columns, names, orders
 from fhirserver.search.predicates import predicate
@@ -57,6 +58,8 @@ class Part:
         parts += seen(ground.sight, values, "r")
         if not self.patients and not self.compartment and ground.sight.around is not None and self._of_patients:
             parts.append(_equal(values, f"{'a' if further else 'r'}.pat", list(ground.sight.around) or [0]))
+        if self.type_name == "Patient" and ground.sight.depends and not (self.patients or finds(self.rest)):
+            parts.append(known(ground.sight, values, "r"))
         rest = [predicate(ground, values, "r", self.type_name, criterion) for criterion in self.rest]
         parts += [_filter(one) for one in rest] if self.patients or self.compartment else rest
         return f"{source} where {' and '.join(parts)}"

@@ -1,6 +1,6 @@
 """The patient's own page about who has read, what is blocked, and which consents are given (PAT-13, LOG-12)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -106,7 +106,7 @@ async def _page(
         "blocks": lines(acts, "block", known),
         "consents": lines(acts, "consent", known),
         "owners": _owners(state.get("parts", ()), known),
-        "accesses": [_access(one, known) for one in log.get("accesses", ())],
+        "accesses": together(_access(one, known) for one in log.get("accesses", ())),
         "following": log.get("next") or "",
         "after": after,
     }
@@ -156,6 +156,20 @@ def _access(one: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
         "purpose": one.get("purpose", ""),
         "shown": one.get("shown", True),
     }
+
+
+def together(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What one reader did at one place in the same minute is one line."""
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        last = found[-1] if found else None
+        if last is not None and all(last[name] == row[name] for name in ("at", "who", "where", "purpose")):
+            if row["what"] not in last["what"].split(", "):
+                last["what"] += f", {row['what'][:1].lower()}{row['what'][1:]}"
+            last["shown"] = last["shown"] or row["shown"]
+        else:
+            found.append(row)
+    return found
 
 
 def _name(id: str, known: Mapping[str, str], told: str = "") -> str:

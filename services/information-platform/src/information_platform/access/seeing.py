@@ -97,16 +97,17 @@ async def seen(law: Law, caller: Caller, patient: str, now: datetime) -> Seen:
     """Raises NoSuchPatient, NotYours. It is in the access log."""
     async with law.engine.db.pool.acquire() as con:
         person = await law.person(con, patient, now)
+        keys = law.keys(person.ids)
+        rows = await con.fetch("select distinct lab from patient_label where pat = any($1::bigint[])", keys)
+        by_number = law.engine.labels.by_number
+        labels = [by_number[row["lab"]] for row in rows if row["lab"] in by_number]
         if caller.kind == "patient":
-            return _patients(person, caller, now)
+            return _patients(person, caller, labels, now)
         caring(caller)
         sight = await law.engine.sight(caller)
-        keys = law.keys(person.ids)
         await law.engine.law.look(con, sight, keys)
-        rows = await con.fetch("select distinct lab from patient_label where pat = any($1::bigint[])", keys)
     known = [sight.known[key] for key in keys if key in sight.known]
     both = Known(max((one.facts for one in known), key=lambda one: one.version), any(one.related for one in known))
-    labels = [law.engine.labels.by_number[row["lab"]] for row in rows if row["lab"] in law.engine.labels.by_number]
     await law.read(caller, patient)
     return _staffs(person, sight, both, labels, now)
 
@@ -191,7 +192,8 @@ def _next(parts: Collection[Part], told: bool) -> list[Step]:
     return steps
 
 
-def _patients(person: Person, caller: Caller, now: datetime) -> Seen:
+def _patients(person: Person, caller: Caller, labels: Sequence[Label], now: datetime) -> Seen:
+    """Who has written, each unit once: what the patient may block."""
     role = role_of(person, caller, now)
     if role is None:
         raise NoSuchPatient
@@ -201,7 +203,11 @@ def _patients(person: Person, caller: Caller, now: datetime) -> Seen:
     ]
     return Seen(
         patient=person.patient, protected=person.protected, role=role, relation=False, choice=False,
-        consent=bool(person.facts.consents), assertion=None, blocks=blocks, parts=[], next=[],
+        consent=bool(person.facts.consents), assertion=None, blocks=blocks, next=[],
+        parts=[
+            Part(zone="other-provider", provider=provider, unit=unit, state="permit")
+            for provider, unit in sorted({(one.provider, one.unit) for one in labels if one.provider})
+        ],
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from cryptography import x509
 
 from fvm import kafka, ports, topics
 from fvm.part import Running
+from fvm.trouble import Trouble
 from kit.broker import Topic, ensure_topics, reachable, topics_there
 from kit.kafka import Producer
 from kit.outbox import LARGEST_MESSAGE, Message
@@ -54,10 +55,10 @@ class Secured:
         done = subprocess.run([*kafka._java(), command, *where, *options], check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def certify(self, *, minutes: float = 20.0) -> int:
+    def certify(self) -> int:
         """Gives the broker a new certificate in the place of its old one; its serial number."""
         folder = self.folder / "certificates"
-        pair = self.authority.issue("broker", ["localhost", "127.0.0.1"], minutes=minutes)
+        pair = self.authority.issue("broker", ["localhost", "127.0.0.1"])
         draft = folder / "broker.new"
         draft.write_bytes(pair.key.read_bytes() + pair.certificate.read_bytes() + self.authority.ca.read_bytes())
         draft.replace(folder / "broker.pem")
@@ -144,6 +145,15 @@ async def test_each_service_writes_its_own_topics_and_no_other(secured: Secured)
                 assert allowed == (topic.owner == service), f"{service} to {topic.name}"
 
 
+async def test_rights_end_at_the_regions_own_topics(secured: Secured) -> None:
+    other = topics.full_name("vis.record.v1", "south")
+    await ensure_topics(secured.at("fvm"), [Topic(other, 1)])
+
+    assert not await _may_write(secured.at("vis"), other)
+    assert other not in await topics_there(secured.at("vis"))
+    assert other in await topics_there(secured.at("fvm"))
+
+
 async def _may_write(where: Broker, topic: str) -> bool:
     producer = Producer(where)
     try:
@@ -165,16 +175,17 @@ async def test_a_broker_whose_certificate_cannot_be_trusted_is_told_from_one_tha
     for name, value in told.items():
         monkeypatch.setenv(f"FVM_KAFKA_{name}", value)
     monkeypatch.setenv("FVM_KAFKA_CA", str(Authority(tmp_path).ca))
-    with pytest.raises(Trouble, match="^Kafka's certificate is not of an authority we trust at localhost"):
+    with pytest.raises(Trouble, match=r"^Kafka's certificate is not of an authority we trust at localhost"):
         await topics.apply(secured.bootstrap, "north", topics.load())
 
     monkeypatch.setenv("FVM_KAFKA_CA", str(secured.authority.ca))
-    secured.certify(minutes=-1)
-    context = secured.expired_listener()
-    async with context as door:
-        with pytest.raises(Trouble, match="^Kafka's certificate has expired at localhost"):
+    expired = secured.authority.issue("expired", ["localhost"], minutes=-1)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(expired.certificate, expired.key)
+    async with await asyncio.start_server(lambda _reader, _writer: None, "localhost", 0, ssl=context) as late:
+        door = f"localhost:{late.sockets[0].getsockname()[1]}"
+        with pytest.raises(Trouble, match=r"^Kafka's certificate has expired at localhost"):
             await topics.apply(door, "north", topics.load())
-    secured.certify()
 
 
 KEYSTORES = [f"listener.name.{name}.ssl.keystore.location" for name in ("sasl_ssl", "controller")]

@@ -1,6 +1,6 @@
 """Nothing a client can send makes a FHIR door fail, hang or grow: every interaction is fed what Hypothesis makes up.
 
-A small fixed set runs with the tests. `FVM_FUZZ=50 .venv/bin/pytest tests/conformance/test_fuzz.py` runs fifty times as much,
+A small fixed set runs with the tests. `FUZZ=50 .venv/bin/pytest tests/conformance/test_fuzz.py` runs fifty times as much,
 other input each time; what fails is shown with the request that did it.
 """
 
@@ -27,7 +27,7 @@ from made.values import text
 from fhircore.types import TYPES
 from fhircore.xml import from_xml, to_xml
 
-TIMES = int(os.environ.get("FVM_FUZZ", "1"))
+TIMES = int(os.environ.get("FUZZ", "1"))
 JSON, XML = {"content-type": "application/fhir+json"}, {"content-type": "application/fhir+xml"}
 JSON_PATCH = {"content-type": "application/json-patch+json"}
 PATIENCE = 20.0  # seconds an answer may take

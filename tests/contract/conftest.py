@@ -13,6 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
+from fhirserver.logtelling import TOPIC as LOGGED
+from fhirserver.logtelling import LogTeller
 from kit.inbox import Inbox
 from kit.process import Service
 
@@ -49,7 +51,9 @@ def _spoken(folder: str, package: str) -> Spoken:
     )
     inboxes = [owner for loop in service.loops if isinstance(owner := getattr(loop, "__self__", None), Inbox)]
     hears = frozenset(topic for inbox in inboxes for topic in inbox._handlers)
-    return Spoken(service, _named(ROOT / "services" / folder / "src") - hears, hears)
+    named = _named(ROOT / "services" / folder / "src") - hears
+    logs = any(isinstance(getattr(loop, "__self__", None), LogTeller) for loop in service.loops)
+    return Spoken(service, named | ({LOGGED} if logs else set()), hears)
 
 
 def _named(folder: Path) -> frozenset[str]:

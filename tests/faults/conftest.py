@@ -46,6 +46,7 @@ class Traffic:
     answered: list[float] = field(default_factory=list)  # when VIS answered, monotonic seconds
     again: Counter[str] = field(default_factory=Counter)  # why something had to be sent once more
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    _wires: dict[int, Any] = field(default_factory=dict)  # system → its connection
     _stopping: bool = False
 
     def begin(self) -> None:
@@ -60,6 +61,11 @@ class Traffic:
     def cancel(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+    def hang_up(self) -> None:
+        """Ends the systems' connections; each opens a new one for its next message."""
+        for wire in self._wires.values():
+            wire.writer.close()
 
     async def goes_on(self, seconds: float = READY_WITHIN) -> None:
         """Waits until every sender has got three more answers."""
@@ -88,20 +94,19 @@ class Traffic:
         return [f"T{self.mark}{system}{patient}" for patient in range(PATIENTS)]
 
     async def _system(self, system: int) -> None:
-        wire = None
         while not self._stopping:
             for patient in self._of(system):
                 message = a_step(patient, self.acknowledged[patient])
                 reply = ""
                 while not reply:
                     try:
-                        wire = wire or await self.house.wire()
-                        reply = await wire.say(message, 40)
+                        if system not in self._wires:
+                            self._wires[system] = await self.house.wire()
+                        reply = await self._wires[system].say(message, 40)
                     except (OSError, EOFError, TimeoutError) as error:
                         self.again[f"HL7 v2: {type(error).__name__}"] += 1
-                        if wire is not None:
-                            wire.writer.close()
-                        wire = None
+                        if system in self._wires:
+                            self._wires.pop(system).writer.close()
                         await asyncio.sleep(0.2)
                 assert f"MSA|AA|{patient}-" in reply, reply
                 self.acknowledged[patient] += 1

@@ -24,7 +24,13 @@ async def people(region: Any) -> AsyncIterator[People]:
 
 @pytest.fixture(scope="module")
 async def note(people: People, until: Until) -> str:
-    """The id of a fact that Anna of Region Norr wrote about Stina, when it has reached the region's record."""
+    """The id of a fact that Anna of Region Norr wrote about Stina, when it has reached the region's record. Anna has attested
+    that her unit takes part in Stina's care."""
+    attested = await people["anna"].post(
+        f"/information/access/patients/{STINA}/relations",
+        json={"id": str(uuid4()), "reason": "Besök utan bokning", "days": 1},
+    )
+    assert attested.status_code == 201, attested.text
     made = await people["anna"].post(
         "/vis/fhir/Observation",
         headers={"content-type": "application/fhir+json", "fvm-patient": STINA},

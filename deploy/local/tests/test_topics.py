@@ -1,5 +1,6 @@
 """Topics: the file says what architecture.md §2 and §5 promise."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,13 @@ def test_the_access_facts_are_compacted_so_that_the_newest_of_each_key_stays() -
 def test_a_regions_name_stands_before_its_topics() -> None:
     assert topics.full_name("vis.record.v1", "north") == "north.vis.record.v1"
     assert topics.full_name("vis.record.v1", "") == "vis.record.v1"
+
+
+def test_rights_are_given_to_the_regions_own_users_for_its_own_topics() -> None:
+    for options in topics.rights(topics.load(), "north", "north-"):
+        for option, value in pairwise(options):
+            if option in ("--allow-principal", "--topic", "--group"):
+                assert value.startswith("User:north-" if option == "--allow-principal" else "north."), options
 
 
 def test_a_wrong_entry_is_named(tmp_path: Path) -> None:

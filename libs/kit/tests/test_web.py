@@ -73,6 +73,15 @@ async def test_what_is_answered_is_committed(client: httpx2.AsyncClient, db: Dat
     assert await pairs(db) == ["x"]
 
 
+async def test_a_character_that_no_text_of_the_database_can_hold_is_malformed_input(
+    client: httpx2.AsyncClient, db: Database
+) -> None:
+    response = await client.post("/pair/a%00b")
+
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/kit/malformed")
+    assert await pairs(db) == []
+
+
 async def test_a_refusal_rolls_back_and_says_why(client: httpx2.AsyncClient, db: Database) -> None:
     response = await client.post("/refused/x")
 

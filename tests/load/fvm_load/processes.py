@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from fvm.proc import descendants, pss
+
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 Pids = Callable[[], Sequence[int]]
@@ -46,32 +48,9 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK
 
 
-def pss(pid: int) -> int:
-    """kB; 0 where it is gone or another user's."""
-    try:
-        for text in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if text.startswith("Pss:"):
-                return int(text.split()[1])
-    except OSError:
-        pass
-    return 0
-
-
 def with_children(root: int, keep: Callable[[int], bool] = lambda _: True) -> list[int]:
     """The process and its descendants that `keep` wants."""
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-        children.setdefault(parent, []).append(int(folder.name))
-    found, ahead = [], [root]
-    while ahead:
-        pid = ahead.pop()
-        found.append(pid)
-        ahead += children.get(pid, [])
-    return [pid for pid in found if keep(pid)]
+    return [pid for pid in (root, *descendants(root)) if keep(pid)]
 
 
 def title(pid: int) -> str:
@@ -80,29 +59,3 @@ def title(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
-
-
-def listener(port: int) -> int | None:
-    """The process that listens on this TCP port of the machine, where we may see it."""
-    inodes = _listening(port)
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            links = [os.readlink(entry) for entry in (folder / "fd").iterdir()]
-        except OSError:
-            continue
-        if any(link in inodes for link in links):
-            return int(folder.name)
-    return None
-
-
-def _listening(port: int) -> set[str]:
-    found = set()
-    for file in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(file).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for fields in map(str.split, lines):
-            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                found.add(f"socket:[{fields[9]}]")
-    return found

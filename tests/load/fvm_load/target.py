@@ -11,10 +11,11 @@ from fvm import memory as remembered
 from fvm import pids, state
 from fvm.databases import Admin
 from fvm.places import Places, checkout
+from fvm.ports import listener
 from fvm.services import SERVICES
 from fvm.settings import from_environment
 from fvm.trouble import Trouble
-from fvm_load.processes import Pids, listener, title, with_children
+from fvm_load.processes import Pids, title, with_children
 
 _ADDRESSES = ("vis", "region", "gateway", "application", "mllp")
 

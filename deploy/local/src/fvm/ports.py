@@ -54,11 +54,15 @@ def must_be_free(port: int, variable: str, what: str, host: str = "127.0.0.1") -
 
 def owner(port: int) -> str | None:
     """'name (pid N)' of the process that listens on the port, as far as this user may see; else None."""
+    pid = listener(port)
+    return None if pid is None else f"{Path(f'/proc/{pid}/comm').read_text().strip()} (pid {pid})"
+
+
+def listener(port: int) -> int | None:
+    """The process that listens on this TCP port of the machine, as far as this user may see; else None."""
     inodes = _listening(port)
-    for folder in Path("/proc").glob("[0-9]*"):
-        if _sockets(folder) & inodes:
-            return f"{(folder / 'comm').read_text().strip()} (pid {folder.name})"
-    return None
+    folders = Path("/proc").glob("[0-9]*") if inodes else ()
+    return next((int(folder.name) for folder in folders if _sockets(folder) & inodes), None)
 
 
 def _sockets(process: Path) -> set[str]:

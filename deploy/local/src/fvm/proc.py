@@ -5,12 +5,12 @@ from pathlib import Path
 
 def memory(pid: int, *, alone: bool = False) -> float:
     """Proportional set size of the process and, unless `alone`, all its descendants, in MB (10^6 bytes)."""
-    below = [] if alone else _descendants(pid)
-    return sum(_pss(one) for one in (pid, *below)) * 1024 / 1_000_000
+    below = [] if alone else descendants(pid)
+    return sum(pss(one) for one in (pid, *below)) * 1024 / 1_000_000
 
 
-def _pss(pid: int) -> int:
-    """kB; 0 where it is gone or another user's."""
+def pss(pid: int) -> int:
+    """Proportional set size in kB; 0 where it is gone or another user's."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -20,7 +20,8 @@ def _pss(pid: int) -> int:
     return 0
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """The children of the process, and theirs."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -83,8 +83,8 @@ def reached(bootstrap: str) -> Broker:
         raise Trouble(str(wrong), 2) from wrong
 
 
-def rights(topics: Sequence[Topic], region: str) -> list[list[str]]:
-    """What each service may do, as options of kafka-acls.sh --add; its Kafka user has the service's name (D3).
+def rights(topics: Sequence[Topic], region: str, users: str = "") -> list[list[str]]:
+    """What each service may do, as options of kafka-acls.sh --add; its Kafka user has the service's name after `users` (D3).
 
     Only its owner writes a topic. Every service may read all topics of the region, in groups of the region.
     """
@@ -92,7 +92,7 @@ def rights(topics: Sequence[Topic], region: str) -> list[list[str]]:
     whose = full_name("", region)
     found = []
     for owner in owners:
-        user = ["--allow-principal", f"User:{owner}"]
+        user = ["--allow-principal", f"User:{users}{owner}"]
         own = [
             option for topic in topics if topic.owner == owner for option in ("--topic", full_name(topic.name, region))
         ]
@@ -103,8 +103,8 @@ def rights(topics: Sequence[Topic], region: str) -> list[list[str]]:
     shared = [
         option for topic in topics if topic.owner == "all" for option in ("--topic", full_name(topic.name, region))
     ]
-    users = [option for owner in owners for option in ("--allow-principal", f"User:{owner}")]
-    return [*found, *([[*users, "--operation", "Write", *shared]] if shared else [])]
+    all_users = [option for owner in owners for option in ("--allow-principal", f"User:{users}{owner}")]
+    return [*found, *([[*all_users, "--operation", "Write", *shared]] if shared else [])]
 
 
 async def _silent(bootstrap: str) -> Trouble:

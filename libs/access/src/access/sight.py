@@ -41,6 +41,7 @@ class Sight:
     own_labels: frozenset[int] = frozenset()  # what is shown of them
     rules: Rules = NO_RULES
     known: dict[int, Known] = field(default_factory=dict)
+    stale: bool = False  # the copy of the facts is too old to be decided by: what hangs on them stays closed (BLK-14)
     around: Sequence[int] | None = (
         None  # the patients with a relation, where they are few: a search is driven from them
     )
@@ -67,6 +68,8 @@ class Sight:
             return Decision.PERMIT if self.actor.everything or label in self.zones.free else Decision.DENY
         if label in self.zones.free:
             return Decision.PERMIT
+        if self.stale and patient and label not in self.zones.unit:
+            return Decision.BLOCKED if label in self.zones.provider | self.zones.shared else Decision.DENY
         known = self.known.get(patient, _UNKNOWN)
         found = known.decided.get(label)
         if found is None:

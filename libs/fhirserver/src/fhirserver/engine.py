@@ -18,7 +18,7 @@ from fhirserver.index import Indexer
 from fhirserver.integrity import Elsewhere, Integrity
 from fhirserver.keys import Keys
 from fhirserver.labels import Labels
-from fhirserver.law import Law
+from fhirserver.law import Copy, Law
 from fhirserver.logtogether import LogTogether
 from fhirserver.messages import Answer, Request
 from fhirserver.persons import SamePersons
@@ -83,6 +83,7 @@ class Engine:
     db: Database
     mount: Mount
     wake: Callable[[], None]  # tells the relay that something was committed
+    copy: Copy | None = None  # where the facts of the law are told from elsewhere
     teller: Teller | None = field(init=False)
     keys: Keys = field(init=False)
     codec: Codec = field(init=False)
@@ -110,7 +111,7 @@ class Engine:
         self.keys = Keys(bytes(secret))
         self.codec = Codec()
         self.labels = Labels()
-        self.law = Law(self.labels.by_number)
+        self.law = Law(self.labels.by_number, self.copy)
         self.indexer = Indexer(self.keys, self.mount.base, full_text=self.mount.full_text)
         self.log = AccessLog()
         self.together = LogTogether(self.db, self.log)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fhircore.extract import DATE, NUMBER, QUANTITY, REFERENCE, STRING, TEXT, TOKEN, TYPED, URI, extractor
 from fhircore.groups import grouped
-from fhircore.identifiers import NotAnIdentifier, canonical, is_known
+from fhircore.identifiers import is_known, kept
 from fhircore.params import params_of
 from fhircore.types import TYPES
 from fhirserver.entries import NO_DATE, Entries, exactly, folded
@@ -189,10 +189,7 @@ class Indexer:
 
 def _canonical(token: Callable[[str], int], at: str, system: str, value: str) -> list[int]:
     """The same identifier under its canonical name and notation, so that it is found by any (FHR-05)."""
-    try:
-        known = canonical(system, value)
-    except NotAnIdentifier:
-        return []  # kept as it was written; it can be found as it was written
+    known = kept(system, value)
     return [token(f"{at}|{known.system}|{known.value}"), token(f"{at}|{known.value}")]
 
 

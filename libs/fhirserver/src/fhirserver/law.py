@@ -1,10 +1,10 @@
 """The law in the store: facts of patients, who has a relation to whom, and what one caller may see of it (D9, D10)."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import msgspec
@@ -20,6 +20,8 @@ from kit.db import Connection
 
 _decode, _encode = msgspec.json.Decoder(Facts).decode, msgspec.json.Encoder().encode
 _decode_rules = msgspec.json.Decoder(Rules).decode
+_UNKNOWN = Known()
+SAID = (Decision.PERMIT, Decision.DENY)  # decisions that no opening changes
 END_OF_TIME = 2**62
 _MOST_KEPT = 100_000  # decoded facts of patients
 
@@ -39,11 +41,21 @@ _FACTS = "select pat, version, value from access_fact where pat = any($1::bigint
 Pool = asyncpg.Pool
 
 
+class Copy(Protocol):
+    """Where the facts are told from elsewhere: how old they are, and asking for those of some patients (D9)."""
+
+    @property
+    def young(self) -> bool: ...
+
+    async def fresh(self, patient_keys: Collection[int], *, again: bool = False) -> bool: ...
+
+
 @dataclass(slots=True)
 class Law:
     """The facts of one store. Decoded facts are remembered by patient and version; the version is read each time."""
 
     labels: Mapping[int, Label]
+    copy: Copy | None = None  # where this store is not the owner of the facts
     rules: Rules = NO_RULES
     _facts: dict[int, Facts] = field(default_factory=dict)
     _zones: dict[tuple[Any, ...], tuple[int, Zones]] = field(default_factory=dict)
@@ -62,7 +74,35 @@ class Law:
     def sight(self, caller: Caller, own: Iterable[int] = ()) -> Sight:
         """Without what depends on the patient's facts; `opened` adds that for a patient's token."""
         actor = Actor.of(caller)
-        return Sight(actor, self.labels, self._zoned(actor), frozenset(own), rules=self.rules)
+        stale = self.copy is not None and actor.cares and not self.copy.young
+        return Sight(actor, self.labels, self._zoned(actor), frozenset(own), rules=self.rules, stale=stale)
+
+    async def trust(self, sight: Sight, patients: Collection[int]) -> None:
+        """A copy that is too old asks for these patients; what it is told is trusted."""
+        if sight.stale and patients and self.copy is not None:
+            sight.stale = not await self.copy.fresh(patients)
+
+    async def asked(self, sight: Sight, patients: Collection[int]) -> bool:
+        """Whether a copy could ask once more about these patients; what `sight` knew of them is forgotten then."""
+        if self.copy is None or not patients or not await self.copy.fresh(patients, again=True):
+            return False
+        sight.stale = False
+        for patient in patients:
+            sight.known.pop(patient, None)
+        return True
+
+    async def again(self, con: Pool | Connection, sight: Sight, patients: Collection[int]) -> bool:
+        """Before a reader is told that something is withheld, a copy asks once more, so that an opening just given works at
+        once. Whether anything is known now that was not."""
+        stale, before = sight.stale, [sight.known.get(one, _UNKNOWN) for one in patients]
+        if not await self.asked(sight, patients):
+            return False
+        await self.look(con, sight, patients)
+        after = [sight.known[one] for one in patients]
+        return stale or any(
+            (old.facts.version, old.related) != (new.facts.version, new.related)
+            for old, new in zip(before, after, strict=True)
+        )
 
     def _zoned(self, actor: Actor) -> Zones:
         """Remembered until a label is met for the first time, or the rules change."""
@@ -94,7 +134,11 @@ class Law:
     async def decisions(self, con: Pool | Connection, sight: Sight, rows: Sequence[Any]) -> list[Decision]:
         """The same with its reason."""
         await self.look(con, sight, (row["pat"] for row in rows))
-        return [sight.decision(row["lab"], row["pat"], _when(row)) for row in rows]
+        found = [sight.decision(row["lab"], row["pat"], _when(row)) for row in rows]
+        closed = {row["pat"] for row, one in zip(rows, found, strict=True) if one not in SAID and row["pat"]}
+        if closed and await self.again(con, sight, closed):
+            found = [sight.decision(row["lab"], row["pat"], _when(row)) for row in rows]
+        return found
 
     async def look(self, con: Pool | Connection, sight: Sight, patients: Iterable[int]) -> None:
         """Reads what `sight` must know of these patients (keys of the store) to decide rows in hand."""

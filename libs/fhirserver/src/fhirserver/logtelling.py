@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import asyncpg
 import msgspec
 import zstandard
 
@@ -14,6 +13,7 @@ from fhirserver.accesslog import SELECTED, batch_text, one_policy, stored_column
 from fhirserver.codec import ZSTD
 from fhirserver.engine import Engine
 from fhirserver.telling import sealed
+from kit.db import Connection
 from kit.events import CloudEvent, UnreadableEvent
 from kit.outbox import Outgoing, emit_raw
 from kit.turns import Turns
@@ -97,7 +97,7 @@ class LogTeller:
         """Runs until cancelled; raises what the database raises."""
         await self._turns.run()
 
-    async def once(self, con: asyncpg.Connection) -> int:
+    async def once(self, con: Connection) -> int:
         """Tells what waits, at most so many batches. Returns how many when there may be more at once, else 0: what trickles in
         is taken each second together."""
         async with con.transaction():
@@ -109,7 +109,7 @@ class LogTeller:
         self._engine.wake()
         return len(links) if len(links) == _BATCHES else 0
 
-    async def _told(self, con: asyncpg.Connection, links: Sequence[Any]) -> list[Outgoing]:
+    async def _told(self, con: Connection, links: Sequence[Any]) -> list[Outgoing]:
         teller = self._engine.mount.teller
         source = f"fvm/{self._engine.mount.door}" if teller is None else teller.source
         of: dict[tuple[int, int], list[Any]] = {(link["chain"], link["seq"]): [] for link in links}
@@ -135,7 +135,7 @@ class LogTeller:
         return found
 
     async def _meanings(
-        self, con: asyncpg.Connection, rows: Sequence[Any]
+        self, con: Connection, rows: Sequence[Any]
     ) -> tuple[dict[int, str], dict[int, ToldLabel], dict[int, msgspec.Raw]]:
         """What numbers of these rows mean: Patient ids by key, labels, and who."""
         keys, numbers = _mentioned(rows)

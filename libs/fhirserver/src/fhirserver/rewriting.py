@@ -7,15 +7,16 @@ narrative; canonicals stay. A relative reference of an entry with a RESTful full
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from fhircore.validation.definitions import shape
+from fhircore.validation.definitions import shape, shapes
 from fhirserver.bodies import exact, quoted, unquoted, written_exactly
 from fhirserver.problems import Invalid
 
 _REFERENCE = re.compile(rb'"reference":"((?:urn:|https?:|[A-Z][A-Za-z]+\?)[^"]*)"')
 _RELATIVE = re.compile(rb'"reference":"([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]+)?"')
-_URI = re.compile(rb'"((?:urn:|https?:)[^"]*)"')
+_URI = re.compile(rb'(?:"(\w+)":)?\[?"((?:urn:|https?:)[^"]*)"')
 _LINK = re.compile(r"""((?:href|src)\s*=\s*)(["'])(.*?)\2""")
 _RESTFUL = re.compile(r"(https?://.+)/[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
 _URIS = frozenset(("uri", "url", "oid", "uuid"))
@@ -86,7 +87,8 @@ class Links:
             return False
         if b"href=" in raw or b"src=" in raw:
             return True
-        return not self.urls.keys().isdisjoint(_URI.findall(raw))
+        urls, names = self.urls, _uri_names()
+        return any(url in urls and (not name or name in names) for name, url in _URI.findall(raw))
 
     def _typed(self, data: Any, path: str) -> bool:
         """Replaces fullUrls in this element's uris and narrative; says whether it did."""
@@ -108,6 +110,13 @@ class Links:
             return f"{match.group(1)}{match.group(2)}{self._texts.get(match.group(3), match.group(3))}{match.group(2)}"
 
         return _LINK.sub(replaced, value) if isinstance(value, str) else value
+
+
+@cache
+def _uri_names() -> frozenset[bytes]:
+    """The names of all elements of these types; an identifier's value, which often is a urn, is none."""
+    fields = (field for path in shapes() for field in shape(path).fields.values())
+    return frozenset(field.name.encode() for field in fields if field.type in _URIS)
 
 
 def _common(urls: Iterable[bytes]) -> bytes:

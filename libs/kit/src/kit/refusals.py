@@ -24,6 +24,8 @@ _AWAY = (
     asyncpg.InternalClientError,  # what a connection says that died under way
     ConnectionError,
 )
+# The zero character, which PostgreSQL has in no text; half a character pair, which UTF-8 has not.
+_NO_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
 
 class NoSuchRoute(Problem):
@@ -63,7 +65,14 @@ def as_problem(error: BaseException) -> Problem:
         return _of_status(error)
     if noticed(error):
         return NoRoom()
+    if isinstance(_of_the_database(error), _NO_TEXT):
+        return Malformed("The input holds a character that cannot be stored")
     return Unavailable("The database is not reachable just now") if _is_away(error) else Fault()
+
+
+def _of_the_database(error: BaseException) -> BaseException | None:
+    """The database's own error, where SQLAlchemy has wrapped one."""
+    return getattr(error.orig, "__cause__", None) if isinstance(error, sqlalchemy.exc.DBAPIError) else error
 
 
 def _is_away(error: BaseException) -> bool:
@@ -71,7 +80,7 @@ def _is_away(error: BaseException) -> bool:
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return True  # no connection free
     if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return error.connection_invalidated or isinstance(getattr(error.orig, "__cause__", None), _AWAY)
+        return error.connection_invalidated or isinstance(_of_the_database(error), _AWAY)
     return isinstance(error, _AWAY) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))
 
 

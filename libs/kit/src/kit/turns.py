@@ -12,15 +12,24 @@ _STAND_BY = 1.0  # seconds between two tries to become the one that works
 
 
 class Turns:
-    """Calls `once` while it finds work; `lock` is an advisory lock of this database, `slowest` the longest pause (seconds)."""
+    """Calls `once` while it finds work; `lock` is an advisory lock of this database, `slowest` the longest pause (seconds).
+
+    `gather`: seconds between two calls that found work, in which more comes together: a call costs much beside what it does.
+    """
 
     def __init__(
-        self, db: Database, lock: int, once: Callable[[asyncpg.Connection], Awaitable[int]], *, slowest: float
+        self,
+        db: Database,
+        lock: int,
+        once: Callable[[asyncpg.Connection], Awaitable[int]],
+        *,
+        slowest: float,
+        gather: float = 0.0,
     ) -> None:
         self._db = db
         self._lock = lock
         self._once = once
-        self._slowest = slowest
+        self._slowest, self._gather = slowest, gather
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -43,6 +52,7 @@ class Turns:
             self._woken.clear()
             if await self._once(connection):
                 pause = POLL
+                await asyncio.sleep(self._gather)
                 continue
             try:
                 await asyncio.wait_for(self._woken.wait(), pause)

@@ -60,7 +60,6 @@ def build(settings: Settings) -> Service:
         fhir_base=record.PATH,
     )
     loops = [relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run, *law.loops]
-    ends = [notifier, operations, ended, engine, producer, verifier]
     return Service(
         name="information-platform",
         app=FhirDoor(app, engine, verifier, record.PATH),
@@ -68,6 +67,6 @@ def build(settings: Settings) -> Service:
         loops=[*loops, *mounting.loops(engine, settings)],
         loops_everywhere=[engine.keep_fresh, profiles.run],
         on_start=[engine.start, ended.start, profiles.look],
-        on_stop=[*law.stops, *(one.stop for one in ends)],
+        on_stop=[*law.stops, *(one.stop for one in (notifier, operations, ended, engine, producer, verifier))],
         migrations="information_platform",
     )

@@ -24,6 +24,9 @@ from kit.own_token import OwnToken
 from kit.process import Service
 from kit.web import new_app
 from vis import knowledge, official_numbers, reconciling, record
+from vis.access import api as access
+from vis.access import handlers as law
+from vis.access.replica import PATIENCE, Replica
 from vis.persons import handlers as persons
 from vis.persons.actions import NewPatients
 from vis.region_holds import RegionHolds
@@ -45,19 +48,17 @@ def build(settings: Settings) -> Service:
     relay.tap = Tap(engine)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
     ended = sessions.Watch(db, verifier)
+    replica = engine.copy = Replica(engine, Client(settings.information_url, PATIENCE), own)
     copies = knowledge.Copies(db, region, own)
-    profiles = Knowledge(copies)
-    profiles.demand(settings.policy())
-    if settings.mode == "demo":
-        IN_FORCE.house = official_numbers.faults
-    heard = {**persons.handlers(engine), **sessions.handlers(verifier), **knowledge.handlers()}
+    profiles = _profiles(settings, copies)
+    heard = {**persons.handlers(engine), **law.handlers(engine), **sessions.handlers(verifier), **knowledge.handlers()}
     inbox = Inbox(db, settings, "vis", heard)
     operations = Operations("vis", db, settings, steps=[access_log])
     promises, notifier = Promises(engine), Notifier(engine)
     reconciling.mount(operations, engine)
     overseeing.mount(operations, engine)
     promises.mount(operations)
-    checks, routers = {"kafka": answering(settings.broker)}, [operations.router]
+    checks, routers = {"kafka": answering(settings.broker)}, [access.router(engine), operations.router]
     app = new_app("VIS", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=record.PATH)
     return Service(
         name="vis",
@@ -66,8 +67,20 @@ def build(settings: Settings) -> Service:
         loops=[
             one.run for one in (relay, inbox, Jobs(engine), notifier, operations, copies, promises, LogTeller(engine))
         ],
-        loops_everywhere=[engine.keep_fresh, profiles.run],
+        loops_everywhere=[engine.keep_fresh, profiles.run, replica.run],
         on_start=[engine.start, ended.start, profiles.look],
-        on_stop=[one.stop for one in (notifier, operations, ended, engine, producer, verifier, region, office)],
+        on_stop=[
+            one.stop
+            for one in (notifier, operations, ended, engine, producer, verifier, region, office, replica.region)
+        ],
         migrations="vis",
     )
+
+
+def _profiles(settings: Settings, copies: knowledge.Copies) -> Knowledge:
+    """What resources must meet here: profiles, and in a demo region official test numbers."""
+    profiles = Knowledge(copies)
+    profiles.demand(settings.policy())
+    if settings.mode == "demo":
+        IN_FORCE.house = official_numbers.faults
+    return profiles

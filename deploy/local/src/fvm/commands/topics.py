@@ -14,6 +14,9 @@ def add(verbs: Any) -> None:
     own = verbs.add_parser("topics", help="list the region's topics, or create them in FVM_KAFKA", description=__doc__)
     own.add_argument("--apply", action="store_true", help="create those that FVM_KAFKA does not have yet")
     own.add_argument("--rights", action="store_true", help="print the kafka-acls.sh commands that say who may what")
+    own.add_argument(
+        "--users", default="", metavar="PREFIX", help="what stands before the services' names in Kafka's users"
+    )
     own.set_defaults(run=run)
 
 
@@ -21,7 +24,7 @@ def run(chosen: argparse.Namespace) -> int:
     settings = from_environment()
     wanted = topics.load()
     if chosen.rights:
-        for options in topics.rights(wanted, settings.region):
+        for options in topics.rights(wanted, settings.region, chosen.users):
             print(
                 shlex.join(["kafka-acls.sh", "--bootstrap-server", settings.kafka or "kafka:9092", "--add", *options])
             )

@@ -47,6 +47,7 @@ class Library:
         self._sets: dict[str, ValueSet | None] = {}
         self._extensions: dict[str, bool] = {}
         self._bases: dict[str, frozenset[str]] = {}
+        self.kept_claims: dict[tuple[str, ...], list[str]] = {}  # claims of resources → what is checked
         self._hooks = Hooks(member_of=self._member_of, conforms_to=self._conforms_to)
 
     def add(self, resource: Json) -> None:
@@ -57,16 +58,10 @@ class Library:
         """Know exactly these beside what the source has; what has no address or is of another type is left out."""
         known = ((one.get("url"), one) for one in resources if one.get("resourceType") in KEPT)
         self._added = {url: one for url, one in known if url.__class__ is str}
-        for kept in (
-            self._definitions,
-            self._trees,
-            self._checks,
-            self._broken,
-            self._sets,
-            self._extensions,
-            self._bases,
-        ):
+        for kept in (self._definitions, self._trees, self._checks, self._broken, self._sets, self._extensions):
             kept.clear()
+        self._bases.clear()
+        self.kept_claims.clear()
 
     def find(self, url: str) -> Json | None:
         """The resource of this canonical address."""

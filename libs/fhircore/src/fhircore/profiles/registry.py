@@ -9,7 +9,7 @@ from fhircore.outcome import Issue
 from fhircore.profiles.definition import Json, canonical
 from fhircore.profiles.extensions import extended, node_at, tell_misplaced
 from fhircore.profiles.findings import Findings
-from fhircore.profiles.library import Library
+from fhircore.profiles.library import MAX_KEPT, Library
 from fhircore.validation.report import Enough
 
 _HOLDERS = ("contained", "entry", "parameter", "part", "resource")
@@ -31,18 +31,22 @@ class Profiles(Library):
         Profiles that are not known are passed over: ask `known`. Extensions that have a definition here are held
         against it. Errors, warnings and information; at most MAX_ISSUES; never raises.
         """
-        wanted = self._furthest([url for url in (*claimed(resource), *profiles) if self.tree(url) is not None])
+        wanted = self._wanted((*claimed(resource), *profiles))
         inside = "contained" in resource or "entry" in resource or "parameter" in resource
         if not wanted and not inside:
             return []
         return self._found(resource, wanted, always=False)
 
-    def _furthest(self, urls: list[str]) -> list[str]:
-        """Without those that another of them is based on: its tree says all that they say."""
-        if len(urls) < 2:
-            return urls
-        bases = frozenset().union(*(self.bases(url) for url in urls))
-        return [url for url in urls if canonical(url)[0] not in bases]
+    def _wanted(self, claims: tuple[str, ...]) -> list[str]:
+        """Those that are known, without those that another of them is based on: its tree says all that they say."""
+        found = self.kept_claims.get(claims)
+        if found is None:
+            known = [url for url in claims if self.tree(url) is not None]
+            bases: frozenset[str] = frozenset().union(*(self.bases(url) for url in known))
+            found = [url for url in known if canonical(url)[0] not in bases]
+            if len(self.kept_claims) < MAX_KEPT:
+                self.kept_claims[claims] = found
+        return found
 
     def check_all(self, resource: Json, profiles: Iterable[str] = ()) -> list[Issue]:
         """As `check`, and extensions are held against their definitions even when no profile is claimed."""

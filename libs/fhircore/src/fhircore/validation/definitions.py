@@ -67,6 +67,12 @@ def resource_types() -> frozenset[str]:
 
 
 @cache
+def shapes() -> frozenset[str]:
+    """The paths of all shapes: types and backbones."""
+    return frozenset(_data()["shapes"])
+
+
+@cache
 def primitive_types() -> frozenset[str]:
     """The names of the 20 R4 primitive types, xhtml among them."""
     return frozenset(_data()["primitives"])

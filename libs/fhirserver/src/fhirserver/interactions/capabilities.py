@@ -10,6 +10,7 @@ from fhirserver.bodies import plain
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer
 from fhirserver.operations import described
+from fhirserver.patching import JSON_PATCH
 from fhirserver.search.described import COMPARTMENT, includes, revincludes, search_params
 from fhirserver.subscribing.model import TOPIC
 
@@ -19,19 +20,22 @@ _TOPICS = (
 _OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _READ = ("read", "vread", "history-instance", "history-type", "search-type")
 _WRITE = ("create", "update", "patch", "delete")
-_kept: dict[str, tuple[bytes, bytes]] = {}
+_PATCHES = (JSON_PATCH, "application/fhir+json", "application/fhir+xml")
+_kept: dict[tuple[Any, ...], tuple[bytes, bytes]] = {}
 
 
 def capabilities(engine: Engine, headers: Mapping[bytes, bytes]) -> Answer:
     """200 with the CapabilityStatement, 304 when the client has it already (If-None-Match)."""
-    base = engine.mount.base
-    if base not in _kept:
+    mount = engine.mount
+    of = (mount.base, mount.full_text, mount.integrity, mount.most_deleted)
+    if of not in _kept:
         body = plain(statement(engine))
-        _kept[base] = body, b'W/"%s"' % hashlib.sha256(body).hexdigest()[:16].encode()
-    body, etag = _kept[base]
+        _kept[of] = body, b'W/"%s"' % hashlib.sha256(body).hexdigest()[:16].encode()
+    body, etag = _kept[of]
     known = headers.get(b"if-none-match", b"")
     stamps = [(b"etag", etag), (b"cache-control", b"public, max-age=60"), (b"vary", b"accept")]
-    return Answer(304, b"", stamps) if etag in known else Answer(200, body, stamps)
+    same = etag.removeprefix(b"W/") in known  # weak comparison (RFC 9110 §13.1.2)
+    return Answer(304, b"", stamps) if same else Answer(200, body, stamps)
 
 
 def statement(engine: Engine) -> dict[str, Any]:
@@ -47,6 +51,7 @@ def statement(engine: Engine) -> dict[str, Any]:
         "implementation": {"description": mount.title, "url": mount.base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json", "application/fhir+xml", "xml"],
+        "patchFormat": list(_PATCHES),
         "rest": [
             {
                 "mode": "server",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from access import Sight
+from access import Sight, Zones
 from fhirserver.entries import NO_DATE
 
 
@@ -42,7 +42,7 @@ def seen(sight: Sight, values: Values, alias: str) -> list[str]:
     `access.decide` says, with the facts as they stand when the statement runs."""
     if sight.everything:
         return []
-    zones = sight.zones
+    zones = sight.zones if not sight.stale else Zones(sight.zones.free, sight.zones.unit)
     if sight.actor.kind == "patient":
         own, shown = values.keys(list(sight.own)), values.add(sorted(sight.own_labels), "int[]")
         free = values.add(sorted(zones.free), "int[]")
@@ -52,14 +52,14 @@ def seen(sight: Sight, values: Values, alias: str) -> list[str]:
         ]
     ways = [f"{alias}.lab = any({values.add(sorted(zones.free), 'int[]')})"]
     if zones.unit or zones.provider or zones.shared:
-        ways.append(_in_care(sight, values, alias))
+        ways.append(_in_care(sight, zones, values, alias))
     return [any_way(ways)]
 
 
-def _in_care(sight: Sight, values: Values, alias: str) -> str:
+def _in_care(sight: Sight, zones: Zones, values: Values, alias: str) -> str:
     """Own unit: a relation. Other units of the provider: an active choice too. Other providers: a consent instead. The last
     two not where a block stands."""
-    zones, actor = sight.zones, sight.actor
+    actor = sight.actor
     unit, employee = values.later(actor.unit, "text"), values.later(actor.subject, "text")
     mine = f"(a.employee is null or a.employee = {employee})"
     ways = []

@@ -157,18 +157,20 @@ def shown(post: Post, about: Callable[[str], bool] | None = None) -> dict[str, A
             "careUnit": {"id": who.unit, "name": who.unit_name},
         },
         "resources": [
-            {
-                "type": one.type,
-                "patient": post.patients.get(one.key),
-                "careProvider": one.label.provider if one.label else "",
-                "careUnit": one.label.unit if one.label else "",
-                "information": one.label.type if one.label else "",
-            }
-            for one in post.about
-            if about is None or about(post.patients.get(one.key, ""))
+            _resource(post, one) for one in post.about if about is None or about(post.patients.get(one.key, ""))
         ],
         "returned": post.returned,
         "withheld": post.withheld,
         "policy": post.policy,
         "trace": post.trace,
+    }
+
+
+def _resource(post: Post, one: About) -> dict[str, Any]:
+    return {
+        "type": one.type,
+        "patient": post.patients.get(one.key),
+        "careProvider": one.label.provider if one.label else "",
+        "careUnit": one.label.unit if one.label else "",
+        "information": one.label.type if one.label else "",
     }

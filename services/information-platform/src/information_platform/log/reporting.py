@@ -49,7 +49,7 @@ async def fetch(engine: Engine, caller: Caller, id: uuid.UUID) -> tuple[str, byt
         raise NoSuchReport
     if row["state"] != "ready":
         return row["state"], None, 0
-    return "ready", zstandard.ZstdDecompressor().decompress(bytes(row["result"])), row["posts"]
+    return "ready", zstandard.ZstdDecompressor().decompressobj().decompress(bytes(row["result"])), row["posts"]
 
 
 class Reports:

@@ -25,7 +25,7 @@ from fvm.commands import doctor, lag
 from fvm.places import Places
 from fvm.region import Region
 from fvm.settings import Settings, from_environment
-from fvm.supervise import Watch
+from fvm.supervise import FIRST_PAUSE, Watch
 
 START, END_OF_FRAME = b"\x0b", b"\x1c\r"
 PATIENCE = 8  # seconds an HL7 v2 frame may take in this region, so that a test can see one that takes longer
@@ -145,7 +145,8 @@ class House:
     def watch(self) -> None:
         """Starts dead parts again, as `fvm run` does, but for those that are to stay dead for a while."""
         assert self.region is not None
-        watch, region = Watch(self.region, self.said.append), self.region
+        self._watch = watch = Watch(self.region, self.said.append)
+        region = self.region
         while not self._stopping.wait(0.25):
             if any(one.part.name in self._left_dead and one.exited() is not None for one in region.running):
                 continue
@@ -164,7 +165,11 @@ class House:
         os.kill(self._part(name).pid, sign)
 
     def revive(self, name: str) -> None:
+        """It may start again, and at once: a test does not wait as long as the runner would."""
         self._left_dead.discard(name)
+        if name in self._watch.ill:
+            illness = self._watch.ill[name]
+            illness.pause, illness.due = FIRST_PAUSE, illness.due and self._watch.clock()
 
     def _part(self, name: str) -> Any:
         assert self.region is not None, "only a region that the tests have started themselves is broken by them"

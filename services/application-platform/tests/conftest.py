@@ -208,14 +208,21 @@ class RecordInMemory:
 
 
 @pytest.fixture
-def record(demo: Platform) -> Iterator[RecordInMemory]:
-    """Puts a record with two patients behind the pages."""
-    found, before = RecordInMemory(), demo.app.state.portal
+def a_record() -> RecordInMemory:
+    """A record with two patients, each with a visit."""
+    found = RecordInMemory()
     for id, family in (("p1", "Andersson"), ("p2", "Berg")):
         name = [{"family": family, "given": ["Test"]}]
         found.patients[id] = {"resourceType": "Patient", "id": id, "name": name, "gender": "female"}
         visit = {"resourceType": "Encounter", "id": f"e-{id}", "status": "in-progress"}
         found.visits.append({**visit, "subject": {"reference": f"Patient/{id}"}, "period": {"start": "2026-11-01"}})
-    demo.app.state.portal = replace(before, record=found)
-    yield found
+    return found
+
+
+@pytest.fixture
+def record(demo: Platform, a_record: RecordInMemory) -> Iterator[RecordInMemory]:
+    """Puts that record behind the pages."""
+    before = demo.app.state.portal
+    demo.app.state.portal = replace(before, record=a_record)
+    yield a_record
     demo.app.state.portal = before

@@ -211,3 +211,21 @@ async def test_a_search_that_finds_nobody_in_particular_is_over_the_patients_one
     await facts_of(ward.engine, patient, relations=(KNOWN,))
     told = (await nurse.get("/Patient?_count=1000")).json()
     assert patient in {entry["resource"]["id"] for entry in told["entry"]}
+
+
+async def test_a_patient_who_is_only_found_is_not_changed_and_gives_no_order(
+    ward: Any, nurse: httpx2.AsyncClient, patient: str
+) -> None:
+    changed = {"resourceType": "Patient", "id": patient, "name": [{"family": "Lagman"}]}
+    context = {"fvm-patient": patient}
+    refused = await nurse.put(f"/Patient/{patient}", json=changed, headers=context)
+    assert (refused.status_code, reasons(refused)) == (403, {"law/need-relation"})
+    probe = [{"op": "test", "path": "/address/0/city", "value": "Umeå"}]
+    patched = await nurse.patch(
+        f"/Patient/{patient}", json=probe, headers={**context, "content-type": "application/json-patch+json"}
+    )
+    assert patched.status_code == 403
+    assert (await nurse.get("/Patient?family=Lagman&_sort=address-city")).status_code == 403
+    assert (await nurse.get("/Patient?family=Lagman&_sort=-birthdate")).status_code == 200
+    await facts_of(ward.engine, patient, relations=(KNOWN,))
+    assert (await nurse.put(f"/Patient/{patient}", json=changed, headers=context)).status_code == 200

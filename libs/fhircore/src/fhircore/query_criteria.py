@@ -22,7 +22,7 @@ from fhircore.query_tree import (
     QuantityValue,
     Value,
 )
-from fhircore.query_values import ID, MODIFIERS, boolean, invalid, targets_of, unescape, values_of
+from fhircore.query_values import ID, MODIFIERS, boolean, invalid, not_too_many, targets_of, unescape, values_of
 from fhircore.query_whole import WHOLE, whole
 from fhircore.types import TYPES
 
@@ -139,6 +139,7 @@ def _param(asked: _Asked, type_name: str, known: Mapping[str, SearchParam], base
 
 def _id(asked: _Asked) -> Id:
     ids = tuple(unescape(item) for item in asked.text.split(","))
+    not_too_many(asked.name, ids)
     if not all(ID.fullmatch(item) for item in ids):
         raise invalid(asked.name, "must be ids: letters, digits, - and ., 64 at most")
     return Id(ids)

@@ -4,7 +4,7 @@ import re
 
 from fhircore.outcome import InvalidFHIR
 from fhircore.query_tree import Listed, Words
-from fhircore.query_values import ID, invalid
+from fhircore.query_values import ID, invalid, not_too_many
 
 WHOLE = frozenset({"_list", "_text", "_content"})
 _WORD = re.compile(r"\w+")
@@ -18,6 +18,7 @@ def whole(name: str, text: str) -> Listed | Words:
     if name != "_list":
         return Words(name == "_content", _ways(name, text))
     ids = tuple(text.split(","))
+    not_too_many(name, ids)
     if any(id.startswith("$") for id in ids):
         raise InvalidFHIR(
             "functional lists ($current-…) are not kept here; name a List by its id", name, "not-supported"

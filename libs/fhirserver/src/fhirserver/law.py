@@ -21,6 +21,7 @@ from kit.db import Connection
 _decode, _encode = msgspec.json.Decoder(Facts).decode, msgspec.json.Encoder().encode
 _decode_rules = msgspec.json.Decoder(Rules).decode
 _UNKNOWN = Known()
+_PATIENTS = TYPES["Patient"].number
 SAID = (Decision.PERMIT, Decision.DENY)  # decisions that no opening changes
 END_OF_TIME = 2**62
 _MOST_KEPT = 100_000  # decoded facts of patients
@@ -31,6 +32,10 @@ select p.pat, coalesce(f.version, 0), exists (
     select 1 from access_relation a where a.pat = p.pat and a.unit = $2 and a.since <= now() and now() < a.until
        and (a.employee is null or a.employee = $3))
 from unnest($1::bigint[]) as p(pat) left join access_fact f on f.pat = p.pat"""
+# The same, and which labels there are of each.
+_LOOK_WHOLE = _LOOK.replace(
+    "from unnest", ", (select array_agg(l.lab) from patient_label l where l.pat = p.pat)\nfrom unnest", 1
+)
 _AROUND = """
 select distinct pat from access_relation
 where unit = $1 and since <= now() and now() < until and (employee is null or employee = $2) limit $3"""
@@ -58,12 +63,15 @@ class Law:
     copy: Copy | None = None  # where this store is not the owner of the facts
     rules: Rules = NO_RULES
     _facts: dict[int, Facts] = field(default_factory=dict)
-    _zones: dict[tuple[Any, ...], tuple[int, Zones]] = field(default_factory=dict)
+    _callers: dict[Caller, tuple[Actor, Zones, int]] = field(default_factory=dict)
 
     async def refresh(self, con: Pool | Connection) -> None:
         """Reads the rules that hold for everybody."""
         value = await con.fetchval("select value from access_rules")
-        self.rules = NO_RULES if value is None else _decode_rules(value)
+        found = NO_RULES if value is None else _decode_rules(value)
+        if found != self.rules:
+            self.rules = found
+            self._callers.clear()
 
     async def run(self, pool: Pool) -> None:
         """Keeps the rules fresh until cancelled."""
@@ -73,9 +81,9 @@ class Law:
 
     def sight(self, caller: Caller, own: Iterable[int] = ()) -> Sight:
         """Without what depends on the patient's facts; `opened` adds that for a patient's token."""
-        actor = Actor.of(caller)
+        actor, found = self._zoned(caller)
         stale = self.copy is not None and actor.cares and not self.copy.young
-        return Sight(actor, self.labels, self._zoned(actor), frozenset(own), rules=self.rules, stale=stale)
+        return Sight(actor, self.labels, found, frozenset(own), rules=self.rules, stale=stale)
 
     async def trust(self, sight: Sight, patients: Collection[int]) -> None:
         """A copy that is too old asks for these patients; what it is told is trusted."""
@@ -104,16 +112,15 @@ class Law:
             for old, new in zip(before, after, strict=True)
         )
 
-    def _zoned(self, actor: Actor) -> Zones:
+    def _zoned(self, caller: Caller) -> tuple[Actor, Zones]:
         """Remembered until a label is met for the first time, or the rules change."""
-        key = (actor.kind, actor.unit, actor.provider, actor.purpose, actor.population, actor.everything, self.rules)
-        count, found = self._zones.get(key, (-1, Zones()))
-        if count != len(self.labels):
-            if len(self._zones) > 10_000:
-                self._zones.clear()
-            found = zones(actor, self.labels, self.rules)
-            self._zones[key] = (len(self.labels), found)
-        return found
+        known = self._callers.get(caller)
+        if known is None or known[2] != len(self.labels):
+            if len(self._callers) > 10_000:
+                self._callers.clear()
+            actor = Actor.of(caller)
+            known = self._callers[caller] = (actor, zones(actor, self.labels, self.rules), len(self.labels))
+        return known[0], known[1]
 
     async def opened(self, con: Pool | Connection, sight: Sight, unpack: Callable[[bytes], bytes]) -> None:
         """What a patient's token is shown: it depends on age, mandates and what was decided about them."""
@@ -172,9 +179,12 @@ class Law:
         keys = list(patients)
         if not keys or not sight.depends:
             return set()
-        await self.look(con, sight, keys)
-        rows = await con.fetch("select pat, lab from patient_label where pat = any($1::bigint[])", keys)
-        return {sight.decision(lab, pat) for pat, lab in rows} - {Decision.PERMIT, Decision.DENY}
+        rows = await con.fetch(_LOOK_WHOLE, keys, sight.actor.unit, sight.actor.subject)
+        await self.remember(con, [(row[0], row[1]) for row in rows])
+        for pat, version, related, _ in rows:
+            sight.known[pat] = self.known(pat, version, related)
+        found = {sight.decision(lab, pat) for pat, _, _, labels in rows for lab in labels or ()}
+        return found - {Decision.PERMIT, Decision.DENY}
 
     async def facts(self, con: Pool | Connection, patients: Iterable[int]) -> dict[int, Facts]:
         """The facts of these patients as they stand, by key; none where nothing is known."""
@@ -237,7 +247,12 @@ def when(dt: int, dte: int | None) -> tuple[int, int] | None:
 def decision_on(current: Current, sight: Sight) -> Decision:
     """On a row that is locked for writing; `look` has been asked about its patient."""
     time = None if current.dt is None else when(current.dt, current.dte)
-    return sight.decision(current.lab, current.pat, time)
+    found = sight.decision(current.lab, current.pat, time)
+    if found is Decision.PERMIT and current.rtype == _PATIENTS and sight.depends and not sight.actor.population:
+        # A Patient is found by anybody in care and changed by who has a relation: what is changed is read as well.
+        known = sight.known.get(current.pat)
+        return found if known is not None and known.related else Decision.NEED_RELATION
+    return found
 
 
 def _when(row: Any) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """Who acted, as their token said it then: written once per service, named by a hash of itself in the rows of the log (LOG-04)."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -38,9 +39,16 @@ def packed(who: Who) -> bytes:
     return _encode(who)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def read(value: bytes) -> Who:
     """Raises msgspec.MsgspecError when it is not one."""
     return _decode(value)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def number_of(who: Who) -> int:
+    """The number of somebody who was read."""
+    return number(packed(who))
 
 
 class Numbers:

@@ -48,8 +48,7 @@ inbox_position = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False),  # of the next message
 )
 
-_WAIT = 1.0  # seconds a fetch waits for something to come
-_GATHER = 0.01  # seconds between two fetches that found something: under load fewer and larger transactions
+_WAIT, _GATHER = 1.0, 0.01  # seconds a fetch waits; and between two that found some: fewer, larger transactions
 
 log = structlog.get_logger(__name__)
 

@@ -36,8 +36,13 @@ def read(reader: str, topic: str, row: Received) -> Item:
         event = from_headers(row.headers, row.key, row.value)
     except Problem as problem:
         return Item(row, topic, lane, problem=problem)
+    return Item(row, topic, lane, event, inbox_id(reader, topic, event))
+
+
+def inbox_id(reader: str, topic: str, event: CloudEvent) -> UUID:
+    """What the event is remembered by."""
     name = "\0".join((reader, topic, event.source, event.id)).encode()
-    return Item(row, topic, lane, event, UUID(bytes=blake2b(name, digest_size=16).digest()))
+    return UUID(bytes=blake2b(name, digest_size=16).digest())
 
 
 def batches(items: Iterator[Item]) -> Iterator[tuple[str, list[Item]]]:

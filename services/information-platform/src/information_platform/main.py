@@ -45,17 +45,13 @@ def build(settings: Settings) -> Service:
     reconciling.mount(operations, engine)
     overseeing.mount(operations, engine)
     notifier = Notifier(engine)
+    log_pages = log_api.router(engine, names=settings.log_names)
+    routers = [persons.router, records.router(engine), *law.routers, log_pages, operations.router]
     app = new_app(
         "Information platform",
         db=db,
         verifier=verifier,
-        routers=[
-            persons.router,
-            records.router(engine),
-            *law.routers,
-            log_api.router(engine, names=settings.log_names),
-            operations.router,
-        ],
+        routers=routers,
         checks={"kafka": answering(settings.broker)},
         fhir_base=record.PATH,
     )

@@ -9,10 +9,10 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from access import Facts
-from access.facts import Rules
+from access import Facts, Rules
 from fhirserver.engine import Engine
-from fhirserver.telling import RecordEntry, RecordEvent, pack
+from fhirserver.law import put_rules
+from fhirserver.telling import sealed
 from information_platform import record
 from information_platform.access import api, internal
 from information_platform.access.actions import Law
@@ -47,6 +47,8 @@ class FakeVis:
 
 class Ward:
     """People with their doors, and patients made as VIS would tell them."""
+
+    norrby, almvik, sjovik, chief = NORRBY, ALMVIK, SJOVIK, CHIEF
 
     def __init__(self, app: object, issuer: TestIssuer, engine: Engine, region: Region, vis: FakeVis) -> None:
         self.app, self.issuer, self.engine, self.region, self.vis = app, issuer, engine, region, vis
@@ -85,7 +87,7 @@ class Ward:
             "resourceType": "Observation", "id": id, "status": "final", "code": {"text": "x"},
             "subject": {"reference": f"Patient/{patient}"},
         }  # fmt: skip
-        await self.tell(observation, {"provider": commission.provider, "unit": commission.unit, "info": "und"})
+        await self.tell(observation, {"provider": commission.provider, "unit": commission.unit, "type": "und"})
         return id
 
     async def facts(self, patient: str) -> Facts:
@@ -120,7 +122,33 @@ def an_act(**more: Any) -> dict[str, Any]:
 def told(resource: dict[str, Any], label: dict[str, str] | None, version: int) -> CloudEvent:
     entry = {
         "op": "put", "type": resource["resourceType"], "id": resource["id"], "version": version,
-        "updated": datetime.now(UTC).isoformat(), "label": label or {"provider": "", "unit": "", "info": "register"},
-        "resource": resource,
+        "updated": datetime.now(UTC).isoformat(), "label": label or {}, "resource": resource,
     }  # fmt: skip
-    return _event(entry)
+    record = {"transaction": str(uuid4()), "part": 1, "parts": 1, "entries": [entry]}
+    return CloudEvent(str(uuid4()), "fvm/vis", "x", datetime.now(UTC), sealed(json.dumps(record).encode()), "k")
+
+
+@pytest.fixture
+def vis() -> FakeVis:
+    return FakeVis()
+
+
+@pytest.fixture
+async def ward(engine: Engine, issuer: TestIssuer, region: Region, vis: FakeVis) -> Ward:
+    """Both care providers take part in sammanhållen vård; everything that was decided before is still there."""
+    law = Law(engine, vis)  # type: ignore[arg-type]
+    async with engine.db.pool.acquire() as con:
+        await put_rules(con, Rules(sharing=frozenset((Ward.norrby.provider, Ward.sjovik.provider))))
+        await con.execute("truncate outbox")
+    await engine.law.refresh(engine.db.pool)
+    app = new_app(
+        "Information platform", db=engine.db, verifier=issuer.verifier(record.PATH),
+        routers=[api.router(law, "request"), internal.router(law)],
+    )  # fmt: skip
+    return Ward(app, issuer, engine, region, vis)
+
+
+@pytest.fixture
+def act() -> Callable[..., dict[str, Any]]:
+    """The body of an act, with an id of its own."""
+    return an_act

@@ -34,6 +34,8 @@ from vis.settings import Settings
 
 _PATIENCE = 1.0  # seconds the region may take to say who somebody is; after that a merge does it later
 
+_READER = "vis"  # what the inbox remembers events by
+
 
 def build(settings: Settings) -> Service:
     """Everything `python -m vis` runs."""
@@ -51,8 +53,13 @@ def build(settings: Settings) -> Service:
     replica = engine.copy = Replica(engine, Client(settings.information_url, PATIENCE), own)
     copies = knowledge.Copies(db, region, own)
     profiles = _profiles(settings, copies)
-    heard = {**persons.handlers(engine), **law.handlers(engine), **sessions.handlers(verifier), **knowledge.handlers()}
-    inbox = Inbox(db, settings, "vis", heard)
+    heard = {
+        **persons.handlers(engine),
+        **law.handlers(engine, _READER),
+        **sessions.handlers(verifier),
+        **knowledge.handlers(),
+    }
+    inbox = Inbox(db, settings, _READER, heard)
     operations = Operations("vis", db, settings, steps=[access_log])
     promises, notifier = Promises(engine), Notifier(engine)
     reconciling.mount(operations, engine)

@@ -11,15 +11,16 @@ from fhircore.types import TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.bodies import parsed
 from fhirserver.engine import Engine
-from fhirserver.interactions.search import within_scopes
+from fhirserver.interactions.search import searching, within_scopes
 from fhirserver.messages import Answer, Request
 from fhirserver.operations import jobs
 from fhirserver.operations.asking import Ask, Level, export_asked, only_criteria
 from fhirserver.operations.jobs import Run
-from fhirserver.operations.planning import Part, Plan, columns
+from fhirserver.operations.planning import Part, Plan, columns, filtered
 from fhirserver.operations.settling import OWN, settled
 from fhirserver.problems import Forbidden, Invalid, NotFound, NotSupported
 from fhirserver.reading import Found
+from fhirserver.search.sql import Values
 
 _ask = msgspec.json.Decoder(Ask).decode
 _INSERT = """
@@ -67,10 +68,19 @@ async def search_later(engine: Engine, request: Request, type_name: str) -> Answ
 
 
 async def _posted(engine: Engine, request: Request, ask: Ask) -> Answer:
+    await _can_be_planned(engine, request, ask)
     address = "/".join((engine.mount.base, *request.path)) + (f"?{request.query}" if request.query else "")
     job = await jobs.create(engine.db.pool, "export", request.caller, address, msgspec.json.encode(ask))
     engine.job_posted.set()
     return accepted(engine, job.id)
+
+
+async def _can_be_planned(engine: Engine, request: Request, ask: Ask) -> None:
+    """What cannot be searched is refused now, not by the job."""
+    for name in {name for name, _ in ask.filters}:
+        with searching():
+            async with engine.search_pool.acquire() as con:
+                await filtered(engine, con, request.sight, name, ask.queries(name), Values())
 
 
 def accepted(engine: Engine, id: str) -> Answer:

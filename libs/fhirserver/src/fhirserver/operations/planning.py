@@ -13,10 +13,12 @@ from typing import Any
 import asyncpg
 
 from access import Sight
+from fhircore.query import Query
 from fhircore.types import NAMES, TYPES
 from fhirserver.engine import Engine
 from fhirserver.operations.asking import Ask
 from fhirserver.search.predicates import Ground, predicate
+from fhirserver.search.resolving import resolved
 from fhirserver.search.sql import Values, seen
 from kit.db import Connection
 
@@ -107,18 +109,7 @@ class Plan:
             parts.append(f"r.upd <= {values.add(self.as_of, 'timestamptz')}")
         parts += seen(self.sight, values, "r") + self._compartment(values, type_name)
         if filters:
-            ground = Ground(
-                self.engine.keys,
-                self.sight,
-                self.engine.mount.base,
-                self.engine.patient_keys,
-                self.engine.mount.full_text,
-            )
-            ways = [
-                [predicate(ground, values, "r", type_name, criterion) for criterion in query.criteria]
-                for query in filters
-            ]
-            parts.append("(" + " or ".join(f"({' and '.join(way) or 'true'})" for way in ways) + ")")
+            parts.append(await filtered(self.engine, con, self.sight, type_name, filters, values))
         text = f"select {_COLUMNS} from res r where {' and '.join(parts)}"
         async for rows in pages(con, text, *values.all):
             yield rows
@@ -158,6 +149,19 @@ class Plan:
                     part = Part("deleted", 0)
         if part.keys:
             yield part
+
+
+async def filtered(
+    engine: Engine, con: Connection, sight: Sight, type_name: str, queries: Sequence[Query], values: Values
+) -> str:
+    """Any of these searches of a type as a condition on `r`. Raises NotSupported for what cannot be looked up or made."""
+    mount = engine.mount
+    ground = Ground(engine.keys, sight, mount.base, engine.patient_keys, mount.full_text)
+    ways = []
+    for query in queries:
+        ground, kinds = await resolved(con, ground, {type_name: query.criteria}, engine.codec.unpack)
+        ways.append([predicate(ground, values, "r", type_name, criterion) for criterion in kinds[type_name]])
+    return "(" + " or ".join(f"({' and '.join(way) or 'true'})" for way in ways) + ")"
 
 
 async def pages(con: Connection, text: str, *values: Any) -> AsyncIterator[list[asyncpg.Record]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -21,12 +21,12 @@ from fhirserver.search.asked import Asked
 from fhirserver.search.cursor import Position
 from fhirserver.search.explain import explained, refuse_people
 from fhirserver.search.fetching import rows_of
+from fhirserver.search.finding import refuse_sorting
 from fhirserver.search.ground import Ground
 from fhirserver.search.includes import Bringing
 from fhirserver.search.plan import Plan, part
-from fhirserver.search.resolving import Resolver, needs_lookup
+from fhirserver.search.resolving import needs_lookup, resolved
 from fhirserver.search.subset import Cut, cut_for, summary_cut
-from fhirserver.search.termstore import TermStore
 from kit.db import Connection
 from kit.problems import Unavailable
 
@@ -91,6 +91,8 @@ async def _ready(con: Connection, engine: Engine, request: Request, made: Plan) 
 
 async def planned(engine: Engine, request: Request, asked: Asked) -> Plan:
     """The plan, with every term looked up that the search names."""
+    if "Patient" in asked.kinds:
+        refuse_sorting(request.sight, asked.query)
     ground = Ground(engine.keys, request.sight, engine.mount.base, engine.patient_keys, engine.mount.full_text)
     kinds = asked.kinds
     looked_up = any(needs_lookup(name, criterion) for name, criteria in kinds.items() for criterion in criteria)
@@ -99,10 +101,7 @@ async def planned(engine: Engine, request: Request, asked: Asked) -> Plan:
             if len(kinds) > len(asked.query.types):
                 kinds = await _present(connection, kinds)
             if looked_up:
-                resolver = Resolver(connection, ground, TermStore(connection, ground, engine.codec.unpack))
-                kinds = {name: await resolver.all(name, criteria) for name, criteria in kinds.items()}
-                terms = [await resolver.terms(name, criteria) for name, criteria in kinds.items()]
-                ground = replace(ground, terms={key: found for one in terms for key, found in one.items()})
+                ground, kinds = await resolved(connection, ground, kinds, engine.codec.unpack)
     parts = [part(ground, name, criteria, asked.compartment) for name, criteria in kinds.items()]
     return Plan(ground, asked.query, parts)
 

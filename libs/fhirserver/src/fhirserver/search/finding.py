@@ -11,7 +11,8 @@ from functools import lru_cache
 import msgspec
 
 from access import Sight
-from fhircore.query import Criterion, Id, Listed, Match, Missing, Words, parse
+from fhircore.query import Criterion, Id, Listed, Match, Missing, Query, Words, parse
+from fhirserver.problems import Forbidden
 from fhirserver.search.sql import Values, related
 from fhirserver.search.subset import subsetted
 
@@ -58,6 +59,15 @@ def asks_more(type_name: str, criterion: Criterion) -> bool:
 def finds(criteria: Iterable[Criterion]) -> bool:
     """Whether these single out patients by what one may be found by; otherwise a search is over the patients one knows."""
     return any(isinstance(one, Id) or (isinstance(one, Match) and one.param.name in FOUND_BY) for one in criteria)
+
+
+def refuse_sorting(sight: Sight, query: Query) -> None:
+    """Raises Forbidden: an order by what a patient may not be found by would tell of it."""
+    if not sight.depends:
+        return
+    for sort in query.sort:
+        if sort.param.name not in FOUND_BY | {"_id", "_lastUpdated"}:
+            raise Forbidden(f"Patients are not sorted by '{sort.param.name}'", at="_sort")
 
 
 @lru_cache(maxsize=1)

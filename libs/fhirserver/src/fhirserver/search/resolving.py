@@ -5,7 +5,7 @@ system, of a reference the resources above or below it (Location.partOf). A valu
 or an explicit compose, or from the definitions of R4 that are compiled here. What is neither is refused by name.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fhircore.params import SearchParam
@@ -137,6 +137,21 @@ class Resolver:
             f"select r.key, r.id from res r where {' and '.join(parts)} limit {_MOST}", *values.all
         )
         return [(row[0], row[1]) for row in rows]
+
+
+Kinds = Mapping[str, Sequence[Criterion]]
+
+
+async def resolved(
+    con: Connection, ground: Ground, kinds: Kinds, unpack: Callable[[bytes], bytes]
+) -> tuple[Ground, dict[str, tuple[Criterion, ...]]]:
+    """The criteria of each type with nothing left to look up, and the ground with the terms that they stand for."""
+    resolver = Resolver(con, ground, TermStore(con, ground, unpack))
+    found = {name: await resolver.all(name, criteria) for name, criteria in kinds.items()}
+    terms = [await resolver.terms(name, criteria) for name, criteria in found.items()]
+    return replace(
+        ground, terms={**ground.terms, **{key: hashes for one in terms for key, hashes in one.items()}}
+    ), found
 
 
 def needs_lookup(type_name: str, criterion: Criterion) -> bool:

@@ -147,6 +147,11 @@ class Law:
             await raise_tasks(con, Person(act.patient, tuple(ids)), act, now)
             await self.retell(con, ids, now)
 
+    async def follow(self, con: Connection, joined: Collection[str], levels: Mapping[str, str]) -> None:
+        """What a batch of events says of persons: who has got further ids, and how each is protected."""
+        await self.merged(con, joined)
+        await self.protection(con, levels)
+
     async def merged(self, con: Connection, persons: Collection[str]) -> None:
         """Persons whose ids have changed: what was decided of one id holds for all (BLK-18). In the merge's transaction."""
         now = datetime.now(UTC)

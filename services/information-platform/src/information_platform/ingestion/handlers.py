@@ -72,8 +72,7 @@ class _Batch:
         self._engine = engine
         self._tx = tx
         self._wishes: dict[tuple[str, str], Put | Delete] = {}
-        self._joined: set[str] = set()  # persons who have got further ids
-        self._protected: dict[str, str] = {}  # how each person that is composed is protected
+        self._joined, self._protected = set[str](), dict[str, str]()  # who got further ids; how each person is protected
 
     async def take(self, events: Sequence[CloudEvent]) -> None:
         con = await driver(self._tx)
@@ -92,9 +91,7 @@ class _Batch:
         self._engine.wake()
         if register.joined:
             await self._engine.persons.refresh_on(con)
-        law = Law(self._engine)
-        await law.merged(con, self._joined)
-        await law.protection(con, self._protected)
+        await Law(self._engine).follow(con, self._joined, self._protected)
 
     async def _step(self, register: Register, step: _Step) -> None:
         entry = step.entry

@@ -1,20 +1,19 @@
 """Questions to the log and their answers, newest first: by patient, by user, by unit (LOG-11), within what the asker may see."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from fhirserver.engine import Engine
-from fhirserver.logtelling import ToldBatch, unpacked
+from fhirserver.logtelling import unpacked
 from information_platform.log.model import Post, posts
 from kit.db import Connection, Pool
 from kit.problems import Malformed
 
 BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-_PAGE = 500  # index rows read at once
+_PAGE = 500  # index rows read at once, at most
 _LAST = (END, 2**62, 2**31 - 1)
 
 _BY_PATIENT = """
@@ -29,7 +28,7 @@ _WHO = """
 select id from log_who
 where ($1 = '' or actor = $1) and ($2 = '' or unit = $2) and ($3 = '' or provider = $3)"""
 _BODIES = """
-select b.id, b.body from unnest($1::timestamptz[], $2::bigint[]) w(at, id)
+select b.id, b.rows, b.body from unnest($1::timestamptz[], $2::bigint[]) w(at, id)
 join log_batch b on b.at = w.at and b.id = w.id"""
 
 Place = tuple[datetime, int, int]  # of a post in the region: time, number of its batch, row
@@ -61,19 +60,21 @@ class Found:
         return f"log-{_micros(at)}-{batch}-{nth}"
 
 
-async def answers(engine: Engine, question: Question, after: Place | None = None) -> AsyncIterator[Found]:
-    """Everything that answers the question, newest first, read in pages."""
+async def answers(
+    engine: Engine, question: Question, after: Place | None = None, *, about: int = _PAGE
+) -> AsyncIterator[Found]:
+    """Everything that answers the question, newest first, read in pages; `about` how many are expected to be wanted."""
     pool = engine.db.pool
     by, wanted = await _way(engine, pool, question)
-    place = after or _LAST
+    place, size = after or _LAST, min(_PAGE, about)
     while wanted:
-        rows = await pool.fetch(by, wanted, question.since, question.until, *place, _PAGE)
+        rows = await pool.fetch(by, wanted, question.since, question.until, *place, size)
         for found in await _read(pool, [(row[0], row[1], row[2]) for row in rows]):
             if fits(question, found.post):
                 yield found
-        if len(rows) < _PAGE:
+        if len(rows) < size:
             return
-        place = (rows[-1][0], rows[-1][1], rows[-1][2])
+        place, size = (rows[-1][0], rows[-1][1], rows[-1][2]), _PAGE
 
 
 async def page(
@@ -81,7 +82,7 @@ async def page(
 ) -> tuple[list[Found], str | None]:
     """At most `count`, and the cursor of what comes after."""
     found: list[Found] = []
-    async for one in answers(engine, question, after):
+    async for one in answers(engine, question, after, about=count + 1):
         if len(found) == count:
             return found, cursor(found[-1].place)
         found.append(one)
@@ -144,17 +145,14 @@ async def _way(engine: Engine, con: Pool, question: Question) -> tuple[str, list
 
 
 async def _read(con: Pool | Connection, places: Sequence[Place]) -> list[Found]:
-    """The posts at these places, in their order."""
-    batches = {batch: at for at, batch, _ in places}
-    rows = await con.fetch(_BODIES, list(batches.values()), list(batches))
-    inside: Mapping[int, list[Post]] = {row[0]: list(posts(_told(row))) for row in rows}
-    found = []
-    for place in dict.fromkeys(places):
-        there = inside.get(place[1], [])
-        if place[2] < len(there):
-            found.append(Found(place, there[place[2]]))
-    return found
-
-
-def _told(row: Any) -> ToldBatch:
-    return unpacked(bytes(row[1]))
+    """The posts at these places, in their order; of each batch only the rows that are wanted."""
+    wanted: dict[int, dict[int, Place]] = {}
+    for place in places:
+        wanted.setdefault(place[1], {})[place[2]] = place
+    at = {batch: next(iter(rows.values()))[0] for batch, rows in wanted.items()}
+    found: dict[Place, Found] = {}
+    for batch, rows_number, body in await con.fetch(_BODIES, list(at.values()), list(at)):
+        rows = [nth for nth in wanted[batch] if 0 <= nth < rows_number]
+        for nth, post in zip(rows, posts(unpacked(bytes(body)), rows), strict=True):
+            found[wanted[batch][nth]] = Found(wanted[batch][nth], post)
+    return [found[place] for place in dict.fromkeys(places) if place in found]

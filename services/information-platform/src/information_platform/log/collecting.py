@@ -113,15 +113,14 @@ async def _store(engine: Engine, con: Connection, batches: Sequence[_Batch]) -> 
     await months.ensure(con, (one.at for one in batches))
     for one, row in zip(batches, await con.fetch(_NUMBERS, len(batches)), strict=True):
         one.number = row[0]
-    who = {logwho.number(value := logwho.packed(post.who)): (post, value) for one in batches for post in one.posts}
-    actors = [post.who for post, _ in who.values()]
+    who = {logwho.number_of(post.who): post.who for one in batches for post in one.posts}
     await con.execute(
         _WHO,
         list(who),
-        [one.id for one in actors],
-        [one.unit for one in actors],
-        [one.provider for one in actors],
-        [value for _, value in who.values()],
+        [one.id for one in who.values()],
+        [one.unit for one in who.values()],
+        [one.provider for one in who.values()],
+        [logwho.packed(one) for one in who.values()],
     )
     await con.copy_records_to_table(
         "log_batch",
@@ -142,7 +141,6 @@ def entries(engine: Engine, number: int, at: datetime, found: Iterable[Post]) ->
     """The rows of the way to a batch: one per request and patient, 0 where it is about nobody who is known."""
     rows = []
     for nth, post in enumerate(found):
-        who = logwho.number(logwho.packed(post.who))
         pats = sorted({engine.keys.of(f"Patient/{id}") for id in post.patient_ids}) or [0]
-        rows += [(at, pat, number, who, nth) for pat in pats]
+        rows += [(at, pat, number, logwho.number_of(post.who), nth) for pat in pats]
     return rows

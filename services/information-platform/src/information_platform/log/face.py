@@ -165,7 +165,7 @@ async def _page(
 ) -> tuple[list[Found], str | None]:
     found: list[Found] = []
     tests = list(wanted)
-    async for one in asking.answers(engine, question, after):
+    async for one in asking.answers(engine, question, after, about=count + 1):
         event = audit_event(one) if tests else {}
         if not all(_meets(event, test) for test in tests):
             continue

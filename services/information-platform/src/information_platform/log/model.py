@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,13 +74,17 @@ class Post:
         return list(dict.fromkeys(one.type for one in self.about))
 
 
-def posts(told: ToldBatch) -> Iterator[Post]:
-    """The rows of a batch in order. Raises NotABatch."""
+def posts(told: ToldBatch, wanted: Iterable[int] | None = None) -> Iterator[Post]:
+    """The rows of a batch in order, or those of these numbers. Raises NotABatch."""
     at, policy, columns = _parts(told)
+    count = len(columns["actor"])
     try:
-        for nth, row in enumerate(zip(*columns.values(), strict=True)):
-            yield _post(told, at, policy, nth, dict(zip(columns, row, strict=True)))
-    except (TypeError, ValueError, KeyError, msgspec.MsgspecError):
+        if any(len(column) != count for column in columns.values()):
+            raise ValueError
+        for nth in range(count) if wanted is None else wanted:
+            row = {name: column[nth] for name, column in columns.items()}
+            yield _post(told, at, policy, nth, row)
+    except (TypeError, ValueError, KeyError, IndexError, msgspec.MsgspecError):
         raise NotABatch("The columns do not fit together", at="batch") from None
 
 
@@ -102,8 +106,10 @@ def who_of(row: dict[str, Any], told: ToldBatch) -> bytes:
 def _parts(told: ToldBatch) -> tuple[datetime, str, dict[str, list[Any]]]:
     try:
         at, policy, *columns = _batch(bytes(told.batch))
-        return datetime.fromisoformat(at), str(policy), dict(zip(COLUMNS, columns, strict=False))
-    except (TypeError, ValueError, msgspec.MsgspecError):
+        found = dict(zip(COLUMNS, columns, strict=False))
+        len(found["actor"])
+        return datetime.fromisoformat(at), str(policy), found
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError):
         raise NotABatch("It is not [time, policy, columns]", at="batch") from None
 
 

@@ -16,10 +16,11 @@ from kit.db import Connection
 from kit.problems import Problem
 
 _MOST = 1_000  # findings of one answer
+_AT_ONCE = 200  # batches
 _CHAIN = """
 select id, at, source, chain, seq, rows, hash, body from log_batch where at >= $1 and at < $2 order by chain, seq, id"""
 _BEFORE = "select seq, hash from log_batch where chain = $1 and seq < $2 order by seq desc limit 1"
-_ENTRIES = "select at, pat, batch, who, nth from log_entry where batch = $1"
+_ENTRIES = "select at, pat, batch, who, nth from log_entry where batch = any($1::bigint[])"
 _STRAY = """
 select distinct e.batch from log_entry e where e.at >= $1 and e.at < $2
 and not exists (select 1 from log_batch b where b.at = e.at and b.id = e.batch) limit 100"""
@@ -54,16 +55,7 @@ async def verify(engine: Engine, since: datetime = BEGINNING, until: datetime = 
     """Reads every batch that was written in this stretch of time. Takes about a minute for 10 million posts."""
     verdict = Verdict(0, 0, [])
     async with engine.db.pool.acquire() as con, con.transaction(isolation="repeatable_read", readonly=True):
-        head: tuple[int, bytes] | None = None
-        chain: int | None = None
-        async for row in con.cursor(_CHAIN, since, until, prefetch=200):
-            if row["chain"] != chain:
-                chain = row["chain"]
-                head = await _before(con, row)
-            for what in await _wrong(engine, con, row, head):
-                _note(verdict, Finding(what, row["source"], row["chain"], row["seq"]))
-            head = row["seq"], bytes(row["hash"])
-            verdict.batches, verdict.posts = verdict.batches + 1, verdict.posts + row["rows"]
+        await _chains(engine, con, verdict, since, until)
         for (batch,) in await con.fetch(_STRAY, since, until):
             _note(verdict, Finding("stray", "", 0, batch))
         for what, query in (("end", _SHORT), ("source", _OWN)):
@@ -72,12 +64,31 @@ async def verify(engine: Engine, since: datetime = BEGINNING, until: datetime = 
     return verdict
 
 
+async def _chains(engine: Engine, con: Connection, verdict: Verdict, since: datetime, until: datetime) -> None:
+    """Batch after batch, chain after chain."""
+    head: tuple[int, bytes] | None = None
+    chain: int | None = None
+    cursor = await con.cursor(_CHAIN, since, until)
+    while rows := await cursor.fetch(_AT_ONCE):
+        indexed: dict[int, list[Any]] = {row["id"]: [] for row in rows}
+        for entry in await con.fetch(_ENTRIES, list(indexed)):
+            indexed[entry["batch"]].append(tuple(entry))
+        for row in rows:
+            if row["chain"] != chain:
+                chain = row["chain"]
+                head = await _before(con, row)
+            for what in _wrong(engine, row, head, indexed[row["id"]]):
+                _note(verdict, Finding(what, row["source"], row["chain"], row["seq"]))
+            head = row["seq"], bytes(row["hash"])
+            verdict.batches, verdict.posts = verdict.batches + 1, verdict.posts + row["rows"]
+
+
 async def _before(con: Connection, row: Any) -> tuple[int, bytes] | None:
     found = await con.fetchrow(_BEFORE, row["chain"], row["seq"])
     return None if found is None else (found["seq"], bytes(found["hash"]))
 
 
-async def _wrong(engine: Engine, con: Connection, row: Any, head: tuple[int, bytes] | None) -> Sequence[str]:
+def _wrong(engine: Engine, row: Any, head: tuple[int, bytes] | None, indexed: Sequence[Any]) -> Sequence[str]:
     """What does not fit of one batch."""
     try:
         told = unpacked(bytes(row["body"]))
@@ -88,9 +99,8 @@ async def _wrong(engine: Engine, con: Connection, row: Any, head: tuple[int, byt
     stands = (row["source"], row["chain"], row["seq"], bytes(row["hash"]), row["rows"])
     if stands != (told.source, told.chain, told.seq, told.hash, len(inside)):
         wrong.append("batch")
-    indexed = Counter(tuple(one) for one in await con.fetch(_ENTRIES, row["id"]))
     at = inside[0].at if inside else row["at"]
-    if indexed != Counter(entries(engine, row["id"], at, inside)) or at != row["at"]:
+    if Counter(indexed) != Counter(entries(engine, row["id"], at, inside)) or at != row["at"]:
         wrong.append("index")
     return wrong
 

@@ -17,6 +17,7 @@ from fhirserver.telling import opened, sealed
 from information_platform import record as region
 from information_platform.ingestion import handlers as ingestion
 from information_platform.ingestion.handlers import TOPICS
+from information_platform.log import collecting
 from information_platform.testing import Region
 from integration_platform.receiving import cloudevents
 from integration_platform.testing import an_origin
@@ -64,6 +65,19 @@ async def test_the_regions_record_takes_every_record_example(
     facts, people = ([one.id for one in puts if (one.type == "Patient") == is_person] for is_person in (False, True))
     assert await known(engine, "select id from res where id = any($1::text[])", facts) == set(facts)
     assert await known(engine, "select id from person_link where id = any($1::text[])", people) == set(people)
+
+
+async def test_the_region_collects_the_batch_of_a_log(engine: Engine, example: Callable[[str], bytes]) -> None:
+    """LOG-08: the example is the first of its chain, so it follows; the hash is over what is told to the letter."""
+    topic = "audit.access.v1"
+    to_the_letter = msgspec.json.format(example(topic), indent=-1)
+
+    async with engine.db.transaction() as tx:
+        await collecting.handlers(engine)[topic](tx, [an_event(topic, sealed(to_the_letter), key="fvm/vis/4711")])
+
+    pat = engine.keys.of("Patient/tolvan")
+    assert await engine.db.pool.fetchval("select count(*) from log_entry where pat = $1", pat) == 1
+    assert await engine.db.pool.fetchval("select count(*) from log_alarm") == 0
 
 
 async def known(engine: Engine, query: str, ids: list[str]) -> set[str]:

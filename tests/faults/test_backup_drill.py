@@ -124,7 +124,7 @@ def test_a_restored_region_goes_on_and_its_next_word_counts(operator: Operator) 
     told = operator.does("reconcile")
     assert "says what its sources say" in told
     assert epochs(operator) == {2}
-    assert time.monotonic() - began < 90
+    assert time.monotonic() - began < 300
 
 
 def epochs(operator: Operator) -> set[Any]:

@@ -266,7 +266,8 @@ async def test_the_certificate_of_kafka_runs_out(machine: Machine, traffic: Any,
         await asyncio.sleep(max(0.0, expires - time.monotonic()))
         house.kill("vis")  # who has not been connected since looks at it
         await until(lambda: _says(house, browser, "Kafkas certifikat har gått ut."), 60)
-        await _found(house, "kafka of vis: Kafka's certificate has expired → docs/how-to/runbooks/kafka-is-away.md")
+        words = "kafka of vis: Kafka's certificate has expired → docs/how-to/runbooks/kafka-is-away.md"
+        await until(lambda: _found(house, words), 30)
         assert "Kafka's certificate has expired" in await house.lag()
         await traffic.goes_on()
     finally:

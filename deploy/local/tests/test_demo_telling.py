@@ -78,6 +78,9 @@ class Gate(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PUT(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.asked.append((self.command, self.path, dict(self.headers), json.loads(body) if body else None))
@@ -134,6 +137,10 @@ def test_the_whole_region_is_told_in_an_order_that_can_be_taken_up_again(
     assert len(patients) == 200
     assert any(one["subject"]["reference"] == f"Patient/{patients[-1]['id']}" for one in last if "subject" in one)
     assert len(messages) == 36
+    acts = [one for one in Gate.asked if one[1].startswith("/information/access/")]
+    assert (acts[0][0], acts[0][3]["sharing"][0]) == ("PUT", "SE0000000001-0001")
+    assert {one[1].rpartition("/")[2] for one in acts[1:]} == {"guardians", "blocks", "consents"}
+    assert len({one[3]["id"] for one in acts[1:]}) == len(acts) - 1
     for _, _, headers, bundle in charts:  # one patient, one author
         about = {
             one["resource"].get("subject", one["resource"].get("patient", {})).get("reference")

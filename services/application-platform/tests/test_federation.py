@@ -162,7 +162,7 @@ async def test_production_leads_to_the_issuers_it_knows(browser: AsyncClient) ->
     assert posted.json()["type"] == "/problems/application/only-in-demo"
 
 
-async def test_a_nurse_comes_in_under_the_commission_that_her_issuer_names(
+async def test_idn_02_a_nurse_comes_in_under_the_commission_that_her_issuer_names(
     platform: Any, browser: AsyncClient, issuer: Issuer
 ) -> None:
     answer = await sign_in(browser, issuer)
@@ -227,7 +227,7 @@ async def test_userinfo_of_somebody_else_is_not_believed(browser: AsyncClient, i
     ],
     ids=lambda changes: ",".join(changes),
 )
-async def test_a_token_that_does_not_say_enough_lets_nobody_in(
+async def test_idn_05_a_token_that_does_not_say_enough_lets_nobody_in(
     browser: AsyncClient, issuer: Issuer, changes: dict[str, Any]
 ) -> None:
     answer = await sign_in(browser, issuer, **changes)
@@ -306,7 +306,7 @@ def a_provider(**changes: Any) -> Provider:
     return Provider.model_validate({**one, "client_secret_file": "secret", **changes})
 
 
-def test_what_a_claim_means_is_configuration() -> None:
+def test_idn_06_what_a_claim_means_is_configuration() -> None:
     ena = "https://id.ena-infrastructure.se/attributes/employee"
     mapped = a_provider(claims={"person": [ena], "purpose": ["ändamål"]}, purposes={"vård": "care"})
     claims = {name: value for name, value in STAFF.items() if name not in ("employeeHsaId", "commissionPurpose")}
@@ -316,6 +316,40 @@ def test_what_a_claim_means_is_configuration() -> None:
     assert found.person == NURSE
     assert found.commission is not None
     assert (found.commission.purpose, found.commission.provider) == ("care", "SE0000000009-0001")
+
+
+@pytest.mark.parametrize("spelling", ["healthCareProviderHsaId", "healthcareProviderId", "healthCareProviderId"])
+@pytest.mark.parametrize("prefix", ["", "http://sambi.se/attributes/1/"])
+def test_idn_03_claims_are_known_in_every_spelling_of_the_wild(spelling: str, prefix: str) -> None:
+    claims = {name: value for name, value in STAFF.items() if name != "healthcareProviderId"}
+    claims[spelling if spelling != "healthCareProviderHsaId" else prefix + spelling] = "SE0000000009-0001"
+
+    found = vouching.read(a_provider(), claims)
+
+    assert found.commission is not None
+    assert found.commission.provider == "SE0000000009-0001"
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"), [("Vård och behandling", "care"), ("Kvalitetsregister", "quality"), ("Statistik", "statistics")]
+)
+def test_idn_04_a_purpose_becomes_ours(said: str, ours: str) -> None:
+    found = vouching.read(a_provider(), {**STAFF, "commissionPurpose": said})
+
+    assert found.commission is not None
+    assert (found.commission.purpose, found.commission.rights) == (ours, frozenset(STAFF["commissionRight"]))
+
+
+def test_rights_over_the_region_come_only_through_the_table() -> None:
+    claims = {**STAFF, "commissionRight": ["Läsa;VoB;SJF", "exchange.operate", "apps.manage", "Drift"]}
+
+    plain = vouching.read(a_provider(), claims)
+    mapped = vouching.read(a_provider(rights={"Drift": "exchange.operate"}), claims)
+
+    assert plain.commission is not None
+    assert mapped.commission is not None
+    assert plain.commission.rights == {"Läsa;VoB;SJF", "Drift"}
+    assert mapped.commission.rights == {"Läsa;VoB;SJF", "Drift", "exchange.operate"}
 
 
 @pytest.mark.parametrize("number", ["9002222397", "19900222-239", "abc", "", "1990022223971"])

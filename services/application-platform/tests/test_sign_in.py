@@ -94,7 +94,7 @@ async def test_a_patient_signs_in_without_a_commission(demo: Any, browser: Async
     assert claims["aud"] == ["http://fvm.test/fhir", "http://fvm.test/portal"]
 
 
-async def test_someone_with_two_commissions_chooses_one(browser: AsyncClient, sign_in: SignIn) -> None:
+async def test_idn_01_someone_with_two_commissions_chooses_one(browser: AsyncClient, sign_in: SignIn) -> None:
     answer = await sign_in(browser, "SE0000000001-P003", next="/portal/patients?sida=2")
 
     assert answer.headers["location"] == "/auth/commission?next=%2Fportal%2Fpatients%3Fsida%3D2"

@@ -48,7 +48,7 @@ inbox_position = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False),  # of the next message
 )
 
-_WAIT, _GATHER = 1.0, 0.01  # seconds a fetch waits; and between two that found some: fewer, larger transactions
+_WAIT = 1.0  # seconds a fetch waits for something to come
 
 log = structlog.get_logger(__name__)
 
@@ -110,8 +110,6 @@ class Inbox:
                 except Overtaken:
                     log.warning("position moved by another member", reader=self._reader)
                     await self._seat(sorted(self._consumer.assignment()))
-            if sum(map(len, found.values())) < MESSAGES:
-                await asyncio.sleep(_GATHER)
 
     async def _seat(self, partitions: Sequence[Partition]) -> None:
         """Goes to where this database says we are; a partition never seen starts at its beginning."""

@@ -35,7 +35,6 @@ LARGEST_MESSAGE = LARGEST + 128 * 1024
 _ROWS, _BYTES = 1_000, 16 * 1024 * 1024  # of one relay batch
 _LOCK = 0x6B69740002  # advisory lock of this database: "kit", relay
 _SLOWEST = 0.2  # seconds between two looks
-_GATHER = 0.005  # seconds between two batches: under load fewer and larger ones
 
 _INSERT = """
 with told as (
@@ -131,7 +130,7 @@ class Relay:
         self._producer = producer
         self._settings = settings
         self.tap: Tap | None = None  # shown every batch in the transaction that takes it from the outbox
-        self._turns = Turns(db, _LOCK, self.once, slowest=_SLOWEST, gather=_GATHER)
+        self._turns = Turns(db, _LOCK, self.once, slowest=_SLOWEST)
 
     def wake(self) -> None:
         """Something was committed in this process: look now instead of at the next poll."""

@@ -12,24 +12,15 @@ _STAND_BY = 1.0  # seconds between two tries to become the one that works
 
 
 class Turns:
-    """Calls `once` while it finds work; `lock` is an advisory lock of this database, `slowest` the longest pause (seconds).
-
-    `gather`: seconds between two calls that found work, in which more comes together: a call costs much beside what it does.
-    """
+    """Calls `once` while it finds work; `lock` is an advisory lock of this database, `slowest` the longest pause (seconds)."""
 
     def __init__(
-        self,
-        db: Database,
-        lock: int,
-        once: Callable[[asyncpg.Connection], Awaitable[int]],
-        *,
-        slowest: float,
-        gather: float = 0.0,
+        self, db: Database, lock: int, once: Callable[[asyncpg.Connection], Awaitable[int]], *, slowest: float
     ) -> None:
         self._db = db
         self._lock = lock
         self._once = once
-        self._slowest, self._gather = slowest, gather
+        self._slowest = slowest
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -52,7 +43,6 @@ class Turns:
             self._woken.clear()
             if await self._once(connection):
                 pause = POLL
-                await asyncio.sleep(self._gather)
                 continue
             try:
                 await asyncio.wait_for(self._woken.wait(), pause)

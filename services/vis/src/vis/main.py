@@ -53,33 +53,26 @@ def build(settings: Settings) -> Service:
     replica = engine.copy = Replica(engine, Client(settings.information_url, PATIENCE), own)
     copies = knowledge.Copies(db, region, own)
     profiles = _profiles(settings, copies)
-    heard = {
-        **persons.handlers(engine),
-        **law.handlers(engine, _READER),
-        **sessions.handlers(verifier),
-        **knowledge.handlers(),
-    }
+    heard = persons.handlers(engine) | law.handlers(engine, _READER)
+    heard |= sessions.handlers(verifier) | knowledge.handlers()
     inbox = Inbox(db, settings, _READER, heard)
     operations = Operations("vis", db, settings, steps=[access_log])
     promises, notifier = Promises(engine), Notifier(engine)
     reconciling.mount(operations, engine)
     overseeing.mount(operations, engine)
     promises.mount(operations)
+    working = (relay, inbox, Jobs(engine), notifier, operations, copies, promises, LogTeller(engine))
+    ends = (notifier, operations, ended, engine, producer, verifier, region, office, replica.region)
     checks, routers = {"kafka": answering(settings.broker)}, [access.router(engine), operations.router]
     app = new_app("VIS", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=record.PATH)
     return Service(
         name="vis",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[
-            one.run for one in (relay, inbox, Jobs(engine), notifier, operations, copies, promises, LogTeller(engine))
-        ],
+        loops=[one.run for one in working],
         loops_everywhere=[engine.keep_fresh, profiles.run, replica.run],
         on_start=[engine.start, ended.start, profiles.look],
-        on_stop=[
-            one.stop
-            for one in (notifier, operations, ended, engine, producer, verifier, region, office, replica.region)
-        ],
+        on_stop=[one.stop for one in ends],
         migrations="vis",
     )
 

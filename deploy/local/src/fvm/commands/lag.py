@@ -82,7 +82,8 @@ def _set_aside(here: dict[str, Any]) -> list[str]:
             lines.append(f"{where}{one['messages']:>6}  {one['code']}, oldest {age(one['oldest_seconds'])}")
         for step in lag["steps"]:
             if step["parked"]:
-                lines.append(f"  {step['name']:<21}{'messages of systems':<32}{step['parked']:>6}")
+                what = "batches that do not follow" if "alarm" in step["name"] else "messages of systems"
+                lines.append(f"  {step['name']:<21}{what:<32}{step['parked']:>6}")
     return lines if _parked(here) else [*lines, "  nothing"]
 
 

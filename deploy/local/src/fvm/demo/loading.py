@@ -10,7 +10,7 @@ from typing import Any
 
 from application_platform.demo import cast
 from fhircore.identifiers import HSA
-from fvm.demo import generate, laboratory
+from fvm.demo import generate, laboratory, law
 from fvm.demo.chart import Chart
 from fvm.demo.doors import Doors
 from fvm.demo.facts import Fact
@@ -52,11 +52,12 @@ def load(doors: Doors, tell: Tell, stopping: Callable[[], bool] = lambda: False,
     *most, last = region.charts
     _charts(doors, most, tell, stopping)
     _await_arrival(doors, bench, most, stopping)
+    decided = law.tell(doors, most, bench)
     told = doors.hl7(_messages(region.charts, region.now))
     sent = _events(doors, region.charts)
     _chart(doors, last)  # its Patient says that the demo is whole
     tell(
-        f"demo region: {told} laboratory answers by HL7 v2 and {sent} events of home care; "
+        f"demo region: {told} laboratory answers by HL7 v2, {sent} events of home care, {decided} acts of the law; "
         f"all told in {time.monotonic() - began:.1f} s"
     )
 

@@ -1,5 +1,6 @@
 """Tokens for demo people and systems without signing in: `fvm token WHO` (D19)."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -24,4 +25,5 @@ async def holder(tx: AsyncConnection, who: str, commission: str | None, at: date
     works_for = None
     if person.kind == "staff":
         works_for = model.choose(await store.assignments(tx, person.id), commission, at)
-    return people.caller(person, works_for, client=CLIENT, session=None), people.doors(person)
+    session = f"fvm-{secrets.token_hex(8)}"  # of this token alone: an active choice is made within a session (ACC-05)
+    return people.caller(person, works_for, client=CLIENT, session=session), people.doors(person)

@@ -46,6 +46,7 @@ class Provider(BaseModel):
     userinfo: bool = False  # the claims stand at the UserInfo endpoint and not in the id_token
     claims: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     purposes: dict[str, str] = Field(default_factory=dict)
+    rights: dict[str, str] = Field(default_factory=dict)  # their words for rights of ours, such as exchange.operate
 
     @field_validator("issuer")
     @classmethod
@@ -106,7 +107,7 @@ def _commission(said: "_Said") -> Commission:
         **{name: said.need(name) for name in needed},
         role=said.want("role"),
         purpose=said.purpose(),
-        rights=frozenset(said.many("rights")),
+        rights=said.rights(),
     )
 
 
@@ -124,6 +125,7 @@ class _Said:
     def __init__(self, provider: Provider, claims: Mapping[str, Any]) -> None:
         self._claims = claims
         self._names: dict[str, Sequence[str]] = {**_packaged()[provider.kind], **provider.claims}
+        self._rights = provider.rights
         self._purposes: dict[str, str] = {**_packaged()["purposes"], **provider.purposes}
 
     def many(self, word: str) -> list[str]:
@@ -141,6 +143,14 @@ class _Said:
         if not found:
             raise NotVouched(f"The token does not say {word}", at=word)
         return found
+
+    def rights(self) -> frozenset[str]:
+        """Rights as they are said. Those of this region (words with a dot) come only through the provider's own table, so that
+        an issuer gives nobody the region to run by using our word for it."""
+        said = self.many("rights")
+        return frozenset(
+            [self._rights[one] for one in said if one in self._rights] + [one for one in said if "." not in one]
+        )
 
     def purpose(self) -> str:
         said = self.need("purpose")

@@ -127,6 +127,8 @@ def place_of(text: str) -> Place:
     """Raises Malformed."""
     try:
         micros, batch, nth = map(int, text.split("-"))
+        if not (0 <= batch < 2**62 and 0 <= nth < 2**31):
+            raise ValueError
         return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000), batch, nth
     except (ValueError, OverflowError, OSError):
         raise Malformed("This is not a place in the log", at="after") from None

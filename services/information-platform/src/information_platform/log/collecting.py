@@ -62,11 +62,7 @@ def _read(event: CloudEvent) -> _Batch:
 async def _take(engine: Engine, con: Connection, heard: Sequence[_Batch]) -> None:
     chains = sorted({one.told.chain for one in heard})
     heads = {row["chain"]: (row["seq"], bytes(row["hash"])) for row in await con.fetch(_HEADS, chains)}
-    places = [one.told.chain for one in heard], [one.told.seq for one in heard]
-    known = {(row["chain"], row["seq"], bytes(row["hash"])) for row in await con.fetch(_KNOWN, *places)}
-    batches = [
-        one for one in heard if (one.told.chain, one.told.seq, one.told.hash) not in known
-    ]  # told again: the same
+    batches = await _new(con, heard, heads)
     moved: dict[int, _Batch] = {}
     for one in batches:
         wrong = judged(one.told, heads.get(one.told.chain))
@@ -84,6 +80,16 @@ async def _take(engine: Engine, con: Connection, heard: Sequence[_Batch]) -> Non
         [one.told.hash for one in moved.values()],
         [one.at for one in moved.values()],
     )
+
+
+async def _new(con: Connection, heard: Sequence[_Batch], heads: dict[int, tuple[int, bytes]]) -> list[_Batch]:
+    """Without those that stand here already: told again, for example after a restore of their source."""
+    again = [one.told for one in heard if one.told.chain in heads and one.told.seq <= heads[one.told.chain][0]]
+    if not again:
+        return list(heard)
+    rows = await con.fetch(_KNOWN, [one.chain for one in again], [one.seq for one in again])
+    known = {(row["chain"], row["seq"], bytes(row["hash"])) for row in rows}
+    return [one for one in heard if (one.told.chain, one.told.seq, one.told.hash) not in known]
 
 
 def judged(told: ToldBatch, head: tuple[int, bytes] | None) -> str:

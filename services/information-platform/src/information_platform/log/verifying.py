@@ -52,7 +52,7 @@ class Verdict(msgspec.Struct):
 
 
 async def verify(engine: Engine, since: datetime = BEGINNING, until: datetime = END) -> Verdict:
-    """Reads every batch that was written in this stretch of time. Takes about a minute for 10 million posts."""
+    """Reads every batch that was written in this stretch of time. A million posts took 74 s on two busy cores."""
     verdict = Verdict(0, 0, [])
     async with engine.db.pool.acquire() as con, con.transaction(isolation="repeatable_read", readonly=True):
         await _chains(engine, con, verdict, since, until)

@@ -72,8 +72,11 @@ class Replica:
 
     async def _fetch(self, keys: frozenset[int]) -> None:
         rows = await self.engine.db.pool.fetch(
-            "select id from res where key = any($1::bigint[]) and rtype = $2", list(keys), TYPES["Patient"].number
+            "select key, id from res where key = any($1::bigint[]) and rtype = $2", list(keys), TYPES["Patient"].number
         )
+        found = {row["key"] for row in rows}
+        if not all(found.intersection(self.engine.persons.expanded(key)) for key in keys):
+            raise Unavailable("Nobody can be asked about somebody whose Patient is not here")
         asked = msgspec.json.encode({"patients": [row["id"] for row in rows]})
         answer = await self.region.send(
             "POST", "/internal/access/facts", bearer=await self.own.token(), data=asked, type="application/json"

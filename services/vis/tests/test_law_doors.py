@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from access import Block, Choice, Consent, Relation, Rules
-from fhirserver.law import put_rules
+from fhirserver.facts import put_rules
 from fhirserver.testing import facts_of
 from kit.caller import Commission
 

@@ -26,7 +26,8 @@ from access import (
 )
 from fhirserver.engine import Engine
 from fhirserver.entries import NO_DATE
-from fhirserver.law import put_facts, when
+from fhirserver.facts import put_facts
+from fhirserver.law import when
 from fhirserver.search.sql import Values, seen
 from kit.db import Connection, Database
 from kit.testing import fresh_database

@@ -54,7 +54,10 @@ async def test_a_filter_reaches_what_it_finds(ward: Any, two: Any) -> None:
     assert await reached(ward, ids, scope=f"patient/Observation.rs?{lab}", patient=one) == {"lab"}
     both = f"user/Observation.rs?{lab}&patient=Patient/{one} user/Observation.rs?category=vital-signs"
     assert await reached(ward, ids, scope=both) == {"lab", "vital"}
-    assert await reached(ward, ids, scope=f"user/Observation.rs?{lab} user/Observation.r?category=none") == {"lab", "other"}
+    assert await reached(ward, ids, scope=f"user/Observation.rs?{lab} user/Observation.r?category=none") == {
+        "lab",
+        "other",
+    }
 
 
 async def test_what_a_scope_does_not_reach_is_as_if_it_did_not_exist(ward: Any, two: Any) -> None:

@@ -13,8 +13,8 @@ import asyncpg
 import msgspec
 
 from access import Choice, Facts, Relation
+from fhirserver.facts import put_facts
 from fhirserver.keys import Keys
-from fhirserver.law import put_facts
 from fvm_load.tokens import Staff
 
 _HOURS = 6  # longer than any measurement

@@ -8,7 +8,7 @@ import asyncpg
 from access import Facts
 from fhircore.types import TYPES
 from fhirserver.engine import Engine
-from fhirserver.law import put_facts
+from fhirserver.facts import put_facts
 
 
 async def known_to(pool: asyncpg.Pool, units: Iterable[str]) -> None:

@@ -4,8 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -18,10 +17,10 @@ from application_platform.portal.live import Hub
 from application_platform.portal.mount import mount
 from application_platform.portal.reader import Portal, Reader
 from application_platform.portal.record import Record
-from application_platform.portal.swedish import moment
 from application_platform.settings import Settings
 from application_platform.sign_in import signed_in
 from application_platform.sign_in.signed_in import NotSignedIn
+from application_platform.testing import Platform
 from kit.caller import Commission
 from kit.http import Client
 from kit.problems import Problem
@@ -30,164 +29,6 @@ from kit.refusals import problem_response
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
 STINA = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a02"
 PERSONNUMMER = "http://electronichealth.se/identifier/personnummer"
-
-_DATES = {
-    "Encounter": lambda r: r.get("period", {}).get("start"),
-    "DiagnosticReport": lambda r: r.get("effectiveDateTime"),
-    "Observation": lambda r: r.get("effectiveDateTime"),
-    "DocumentReference": lambda r: r.get("date"),
-    "MedicationRequest": lambda r: r.get("authoredOn"),
-    "MedicationAdministration": lambda r: r.get("effectiveDateTime"),
-    "Procedure": lambda r: r.get("performedDateTime") or r.get("performedPeriod", {}).get("start"),
-    "Immunization": lambda r: r.get("occurrenceDateTime"),
-}
-
-
-@dataclass
-class Platform:
-    """An information platform in memory: the few searches that pages make, and ways to be away."""
-
-    held: dict[str, dict[str, Any]] = field(default_factory=dict)
-    away: bool = False
-    broken: set[str] = field(default_factory=set)  # types that answer 503
-    withheld: tuple[str, ...] = ()  # reasons: need-relation, blocked …
-    state: dict[str, Any] = field(default_factory=dict)  # what the law says of every patient
-    acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # taken: address, body
-    history: list[dict[str, Any]] = field(default_factory=list)  # acts, and whether they are in force
-    log: dict[str, Any] = field(default_factory=dict)  # the patient's extract
-    tasks: list[dict[str, Any]] = field(default_factory=list)
-    reviews: list[dict[str, Any]] = field(default_factory=list)
-    act_refused: str = ""  # the name of the refusal
-    signed_out: bool = False
-    asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, authorization
-    url: str = ""
-
-    def add(self, *resources: dict[str, Any]) -> None:
-        for found in resources:
-            now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            found.setdefault("meta", {})["lastUpdated"] = now
-            self.held[f"{found['resourceType']}/{found['id']}"] = found
-
-    def app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_get("/fhir/{type}/{id}", self._read)
-        app.router.add_post("/fhir/{type}/_search", self._search)
-        app.router.add_get("/information/access/patients/{patient}", self._state)
-        app.router.add_get("/information/access/patients/{patient}/acts", self._history)
-        app.router.add_get("/information/log/mine", self._mine)
-        app.router.add_get("/information/access/tasks", self._tasks)
-        app.router.add_get("/information/log/reviews", self._reviews)
-        app.router.add_post("/information/{door:(access/tasks|log/reviews)/.+}", self._act)
-        app.router.add_post("/information/access/patients/{patient}/{door:.+}", self._act)
-        return app
-
-    async def _state(self, _request: web.Request) -> web.Response:
-        nothing = {
-            "relation": True,
-            "choice": False,
-            "consent": False,
-            "assertion": None,
-            "blocks": [],
-            "parts": [],
-            "next": [],
-        }
-        return web.json_response({**nothing, **self.state})
-
-    async def _history(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.history)
-
-    async def _mine(self, _request: web.Request) -> web.Response:
-        return web.json_response({"accesses": [], "next": None, **self.log})
-
-    async def _tasks(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.tasks)
-
-    async def _reviews(self, _request: web.Request) -> web.Response:
-        return web.json_response({"reviews": self.reviews})
-
-    async def _act(self, request: web.Request) -> web.Response:
-        if self.act_refused:
-            return web.json_response({"type": f"/problems/{self.act_refused}", "title": "no"}, status=422)
-        self.acts.append((request.match_info["door"], await request.json()))
-        return web.json_response({"id": "x", "kind": "x", "text": "Gäller nu."}, status=201)
-
-    def _refusal(self, request: web.Request) -> web.Response | None:
-        self.asked.append((request.method, request.path_qs, request.headers.get("Authorization", "")))
-        if self.away or request.match_info["type"] in self.broken:
-            return web.json_response({"resourceType": "OperationOutcome"}, status=503)
-        return web.json_response({}, status=401) if self.signed_out else None
-
-    async def _read(self, request: web.Request) -> web.Response:
-        refusal = self._refusal(request)
-        if refusal is not None:
-            return refusal
-        found = self.held.get(f"{request.match_info['type']}/{request.match_info['id']}")
-        return web.json_response(found or {"resourceType": "OperationOutcome"}, status=200 if found else 404)
-
-    async def _search(self, request: web.Request) -> web.Response:
-        refusal = self._refusal(request)
-        if refusal is not None:
-            return refusal
-        pairs = [(str(name), str(value)) for name, value in (await request.post()).items()]
-        type = request.match_info["type"]
-        rows = [found for found in self.held.values() if found["resourceType"] == type]
-        for name, value in pairs:
-            rows = [found for found in rows if _fits(found, name, value)]
-        wanted = dict(pairs)
-        if "_sort" in wanted:
-            rows.sort(key=lambda found: _at(found) or "", reverse=True)
-        count = int(wanted.get("_count", "50"))
-        entries = [{"resource": found, "search": {"mode": "match"}} for found in rows[:count]]
-        entries += [
-            {"resource": found, "search": {"mode": "include"}} for found in self._included(rows[:count], wanted)
-        ]
-        if self.withheld:
-            issues = [
-                {"severity": "information", "code": "suppressed", "details": {"coding": [{"code": f"law/{one}"}]}}
-                for one in self.withheld
-            ]
-            outcome = {"resourceType": "OperationOutcome", "issue": issues}
-            entries.append({"resource": outcome, "search": {"mode": "outcome"}})
-        links = [{"relation": "next", "url": "x"}] if len(rows) > count else []
-        return web.json_response({"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries})
-
-    def _included(self, rows: list[dict[str, Any]], wanted: dict[str, str]) -> list[dict[str, Any]]:
-        if "_include" in wanted:
-            keys = [item["reference"] for found in rows for item in found.get("result", ())]
-            return [self.held[key] for key in dict.fromkeys(keys) if key in self.held]
-        if "_revinclude" in wanted:
-            keys = {f"Observation/{found['id']}" for found in rows}
-            reports = [found for found in self.held.values() if found["resourceType"] == "DiagnosticReport"]
-            return [found for found in reports if keys & {item["reference"] for item in found.get("result", ())}]
-        return []
-
-
-def _at(found: dict[str, Any]) -> str:
-    at = moment(_DATES.get(found["resourceType"], lambda _: None)(found))
-    return at.iso if at else ""
-
-
-def _fits(found: dict[str, Any], name: str, value: str) -> bool:
-    if name == "patient":
-        subject = found.get("subject") or found.get("patient") or {}
-        return subject.get("reference") == value
-    if name == "_id":
-        return found["id"] in value.split(",")
-    if name == "_lastUpdated":
-        return found["meta"]["lastUpdated"] > value[2:]
-    if name == "identifier":
-        return any(item["value"] in value.split(",") for item in found.get("identifier", ()))
-    if name == "name":
-        words = " ".join(
-            f"{item.get('family', '')} {' '.join(item.get('given', ()))}" for item in found.get("name", ())
-        )
-        return any(word.startswith(value.lower()) for word in words.lower().split())
-    if name == "birthdate":
-        return found.get("birthDate") == value
-    if name.startswith("_") or not value.startswith("lt"):
-        return True
-    limit = moment(value[2:])
-    return bool(_at(found)) and limit is not None and _at(found) < limit.iso
 
 
 COMMISSION = Commission(

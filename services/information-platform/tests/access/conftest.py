@@ -11,7 +11,7 @@ import pytest
 
 from access import Facts, Rules
 from fhirserver.engine import Engine
-from fhirserver.law import put_rules
+from fhirserver.facts import put_rules
 from fhirserver.telling import sealed
 from information_platform import record
 from information_platform.access import api, internal

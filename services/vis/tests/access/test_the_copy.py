@@ -13,7 +13,7 @@ import pytest
 
 from access import Rules
 from fhirserver.engine import Engine
-from fhirserver.law import put_rules
+from fhirserver.facts import put_rules
 from kit.caller import Commission
 from kit.db import driver
 from kit.events import CloudEvent, UnreadableEvent

@@ -15,7 +15,7 @@ from fhirserver.accesslog import Entry
 from fhirserver.ages import born
 from fhirserver.bodies import parsed
 from fhirserver.engine import Engine
-from fhirserver.law import put_facts, put_rules
+from fhirserver.facts import put_facts, put_rules
 from information_platform.access import store
 from information_platform.access.model import IdTaken, NoSuchPatient, Person, activity, same
 from information_platform.access.telling import RULES_KEY, facts_told, rules_told, tell

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +73,10 @@ class _Batch:
         self._engine = engine
         self._tx = tx
         self._wishes: dict[tuple[str, str], Put | Delete] = {}
-        self._joined, self._protected = set[str](), dict[str, str]()  # who got further ids; how each person is protected
+        self._joined, self._protected = (
+            set[str](),
+            dict[str, str](),
+        )  # who got further ids; how each person is protected
 
     async def take(self, events: Sequence[CloudEvent]) -> None:
         con = await driver(self._tx)
@@ -232,10 +236,8 @@ def _steps(told: Told) -> Iterator[_Step]:
 def _canonical(found: Sequence[dict[str, str]]) -> tuple[Identifier, ...]:
     known = []
     for one in found:
-        try:
+        with suppress(NotAnIdentifier):
             known.append(canonical(one.get("system", ""), one.get("value", "")))
-        except NotAnIdentifier:
-            continue
     return tuple(known)
 
 
@@ -245,6 +247,4 @@ def _source_version(epoch: int, entry: RecordEntry) -> int:
 
 
 def _patient_data(raw: bytes, id: str) -> dict[str, Any]:
-    data: dict[str, Any] = parsed(raw)
-    data["id"] = id
-    return data
+    return {**parsed(raw), "id": id}

@@ -8,7 +8,7 @@ import msgspec
 from access import NOTHING, Facts
 from access.acts import Act, added
 from fhirserver.engine import Engine
-from fhirserver.law import put_facts, put_rules
+from fhirserver.facts import put_facts, put_rules
 from kit.db import Connection
 from vis.access.model import Changed
 

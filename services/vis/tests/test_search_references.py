@@ -216,5 +216,5 @@ async def test_everything_brings_the_compartment_and_its_registers_page_by_page(
         url = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
     assert len(pages) == len(set(pages)) == 6
     assert (await bench.get("/Patient/never/$everything")).status_code == 404
-    for query in ("_count=²", "_count=0", "_since=2020", "_cursor=abc", "_cursor=ä"):
+    for query in ("_count=²", "_count=0", "_cursor=abc", "_cursor=ä"):
         assert (await bench.get(f"/Patient/{patient}/$everything?{query}")).status_code == 400, query

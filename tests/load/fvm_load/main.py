@@ -117,7 +117,7 @@ def _finish(options: argparse.Namespace, head: dict[str, Any], rows: Sequence[Ro
         if lines:
             print()
     print(
-        "law: bench sees everything; staff of two care providers, some rows withheld (404), is what counts. "
+        "law: bench sees everything; staff of two care providers, some rows withheld (403, 404), is what counts. "
         "Budgets are for 2 cores with the load generator on them."
     )
     print(f"last run: {newest or 'none like this one'}; this one took {seconds:.0f} s")

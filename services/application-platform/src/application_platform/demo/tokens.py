@@ -10,7 +10,7 @@ from application_platform.identity import model, store
 from application_platform.tokens import actions, clients, people
 from kit.caller import Caller
 
-CLIENT = "fvm"  # the operator's command
+CLIENT = actions.OPERATOR  # the operator's command
 
 
 async def holder(tx: AsyncConnection, who: str, commission: str | None, at: datetime) -> tuple[Caller, Sequence[str]]:

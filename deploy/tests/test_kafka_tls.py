@@ -201,14 +201,12 @@ async def test_a_renewed_certificate_is_taken_without_a_restart_while_producers_
     try:
         await producer.send_all([message])
         for _ in range(2):  # the second time the broker is told what it was told before
-            before = secured.shown(secured.bootstrap)
             renewed = secured.certify()
-            assert secured.shown(secured.bootstrap) in (before, renewed)  # it looks by itself late, if at all
-
             await asyncio.to_thread(secured.administer, "kafka.admin.ConfigCommand", *told)
 
             async with asyncio.timeout(20):
-                while {secured.shown(door) for door in doors} != {renewed}:  # noqa: ASYNC110 - nobody is told
+                # Each thread of a door takes it for itself, so several connections are looked at.
+                while {secured.shown(door) for door in doors * 4} != {renewed}:  # noqa: ASYNC110 - nobody is told
                     await asyncio.sleep(0.2)
             await producer.send_all([message])
     finally:

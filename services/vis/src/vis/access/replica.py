@@ -20,7 +20,7 @@ from vis.access.model import read_all
 
 OLDEST = 5.0  # seconds; older, or ahead by more than that, is not trusted
 PATIENCE = 0.3  # seconds the region may take to say what holds
-_ASKED_FOR = 2.0  # seconds that an answer is as good as another question: what is opened is told here directly as well
+_ASKED_FOR = 30.0  # seconds that an answer is as good as another question: openings are told here directly as well
 _NEVER = 1e9
 _MOST = 10_000
 AGE = Gauge("access_replica_age_seconds", "How old the copy of the law's facts is: the age of its oldest partition")

@@ -36,6 +36,7 @@ class Platform:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
     act_refused: str = ""  # the name of the refusal
+    taken: dict[str, Any] = field(default_factory=dict)  # what an act is answered with, beside what is usual
     signed_out: bool = False
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, authorization
     url: str = ""
@@ -87,7 +88,8 @@ class Platform:
         if self.act_refused:
             return web.json_response({"type": f"/problems/{self.act_refused}", "title": "no"}, status=422)
         self.acts.append((request.match_info["door"], await request.json()))
-        return web.json_response({"id": "x", "kind": "x", "text": "Gäller nu."}, status=201)
+        usual = {"id": "x", "kind": "x", "at_vis": "2026-11-26T10:00:00Z", "text": "Gäller nu."}
+        return web.json_response({**usual, **self.taken}, status=201)
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         self.asked.append((request.method, request.path_qs, request.headers.get("Authorization", "")))

@@ -122,7 +122,10 @@ async def test_every_page_passes_axe_and_fits_in_light_and_dark(
     who, path = PAGES[name]
     platform.withheld = CLOSED if name == "closed chart" else ()
     platform.tasks, platform.reviews = TASKS, PATTERNS
-    platform.state = {"blocks": BLOCKS}
+    platform.state = {
+        "blocks": BLOCKS,
+        "parts": [{"provider": "SE0000000001-0001", "unit": "SE0000000001-BARNOCHUNGDOMSMED"}],
+    }
     context = await browser.new_context(
         base_url=served.url, viewport={"width": width, "height": 800}, bypass_csp=True, reduced_motion="reduce"
     )

@@ -38,7 +38,7 @@ async def test_each_reason_has_its_step_on_the_chart_and_every_form_an_id_of_its
     ("door", "fields", "address", "expected"),
     [
         ("relation", {"reason": "Besök", "until": "7"}, "relations", {"reason": "Besök", "days": 7, "personal": False}),
-        ("choice", {}, "choices", {"hours": 8, "reason": "Behövs för vården av patienten"}),
+        ("choice", {}, "choices", {"hours": 8}),
         ("consent", {"reason": "Muntligt", "ground": "guardian"}, "consents", {"represented_by": "guardian", "until": None}),
         ("emergency", {"reason": "Medvetslös", "ground": "life", "confirmed": "true"}, "emergencies",
          {"ground": "life", "confirmed": True}),
@@ -67,6 +67,82 @@ async def test_a_refusal_is_told_in_words_at_its_door(staff: ClientSession, plat
     answer = await sent(staff, "emergency", reason="Medvetslös")
     assert answer.status == 422
     assert "Bekräfta att det är fara för liv eller hälsa." in await answer.text()
+
+
+@pytest.mark.parametrize("door", ["relation", "consent", "emergency", "reveal", "lift", "block", "end", "cancel"])
+async def test_no_reason_is_made_up_where_none_was_written(staff: ClientSession, platform: Any, door: str) -> None:
+    answer = await sent(staff, door, reason="   ", ground="life", confirmed="true", target="b-1")
+    assert (answer.status, platform.acts) == (422, [])
+    assert "Skriv varför" in await answer.text()
+
+
+@pytest.mark.parametrize("door", ["emergency", "reveal"])
+async def test_no_ground_is_made_up_for_an_emergency(staff: ClientSession, platform: Any, door: str) -> None:
+    await sent(staff, door, reason="Medvetslös", confirmed="true")
+    assert [body["ground"] for _, body in platform.acts] == [""]
+
+
+@pytest.mark.parametrize(
+    ("day", "end"), [("2026-12-24", "2026-12-24T23:59:59+01:00"), ("2027-06-24", "2027-06-24T23:59:59+02:00")]
+)
+async def test_a_consent_lasts_the_whole_day_in_winter_and_in_summer(
+    staff: ClientSession, platform: Any, day: str, end: str
+) -> None:
+    await sent(staff, "consent", reason="Muntligt", until=day)
+    assert [body["until"] for _, body in platform.acts] == [end]
+
+
+@pytest.mark.parametrize(("door", "until"), [("relation", "ett"), ("consent", "i morgon")])
+async def test_what_is_no_time_is_told_at_its_door(staff: ClientSession, platform: Any, door: str, until: str) -> None:
+    platform.state = {"relation": False}
+    answer = await sent(staff, door, reason="Telefonkontakt", until=until)
+    assert (answer.status, platform.acts) == (422, [])
+    assert f'id="wrong-{door}"' in await answer.text()
+
+
+async def test_a_consent_that_has_ended_is_not_called_a_block(staff: ClientSession, platform: Any) -> None:
+    platform.act_refused = "access/wrong-block"
+    shown = await (await sent(staff, "consent", reason="Muntligt", until="2020-01-01")).text()
+    assert ("Välj ett senare datum." in shown, "Spärren saknar något" in shown) == (True, False)
+
+
+async def test_of_two_blocks_only_the_one_that_was_sent_opens_with_what_was_written(
+    staff: ClientSession, platform: Any
+) -> None:
+    block = {"kind": "inner", "provider": "SE0000000001-0001", "unit": "SE0000000001-U", "lifted": False}
+    platform.state, platform.act_refused = {"blocks": [{**block, "id": "b-1"}, {**block, "id": "b-2"}]}, "access/x"
+    shown = await (await sent(staff, "end", reason="Ångrat <sig>", target="b-2")).text()
+    assert [id for id in ("b-1", "b-2") if f'id="wrong-end{id}"' in shown] == ["b-2"]
+    assert shown.count("Ångrat &lt;sig&gt;") == 1
+    assert shown.count('<details class="act-more" open>') == 1
+
+
+async def test_a_refusal_is_told_also_where_its_door_is_gone(staff: ClientSession, platform: Any) -> None:
+    platform.state, platform.act_refused = {"relation": True}, "access/id-taken"
+    answer = await sent(staff, "relation", reason="Besök", until="1")
+    assert "Formuläret är redan skickat." in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("door", "taken", "words"),
+    [
+        ("lift", {"kind": "lift"}, "Spärren är hävd för din enhet en tid."),
+        ("lift", {"kind": "request", "at_vis": None}, "Begäran är skickad"),
+        ("block", {"kind": "block", "at_vis": None}, "i vårdsystemet inom kort"),
+        ("cancel", {"kind": "cancel"}, "Spärren är makulerad."),
+    ],
+)
+async def test_what_is_said_afterwards_is_what_happened(
+    staff: ClientSession, platform: Any, door: str, taken: dict[str, Any], words: str
+) -> None:
+    platform.taken = taken
+    answer = await sent(staff, door, follow=True, reason="Patienten vill", target="b-1")
+    assert (answer.status, words in await answer.text()) == (200, True)
+
+
+async def test_a_target_never_leads_elsewhere(staff: ClientSession, platform: Any) -> None:
+    answer = await sent(staff, "end", reason="Ångrat sig", target="../../tasks/7/answer?")
+    assert (answer.status, platform.acts) == (400, [])
 
 
 async def test_a_form_from_elsewhere_and_a_door_that_is_none_take_no_act(staff: ClientSession, platform: Any) -> None:

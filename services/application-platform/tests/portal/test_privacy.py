@@ -58,6 +58,14 @@ async def test_a_block_is_set_and_taken_off(tolvan: ClientSession, platform: Any
     assert platform.acts == [("blocks", {"id": ID, **expected}), (f"acts/{BLOCK['id']}/end", {"id": ID})]
 
 
+async def test_a_block_that_the_care_system_has_not_heard_of_is_not_said_to_hold_there(
+    tolvan: ClientSession, platform: Any
+) -> None:
+    platform.taken = {"at_vis": None}
+    assert (await sent(tolvan, "block", owner="SE-P")).headers["Location"] == "/portal/privacy?klart=later"
+    assert "inom kort i vårdens eget system" in await (await tolvan.get("/portal/privacy?klart=later")).text()
+
+
 async def test_a_refusal_is_told_and_staff_have_no_such_page(
     tolvan: ClientSession, staff: ClientSession, platform: Any
 ) -> None:

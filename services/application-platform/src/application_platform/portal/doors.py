@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -28,9 +28,12 @@ _DONE = {
     "consent": "Samtycket är registrerat. Andra vårdgivares uppgifter visas nu i journalen.",
     "emergency": "Nödöppningen är registrerad och granskas av verksamhetschefen. Patienten informeras.",
     "reveal": "Nu visas vilken vårdgivare som har spärren.",
-    "lift": "Spärren är hävd för en tid, eller en begäran är skickad till den som äger uppgifterna.",
+    "lift": "Spärren är hävd för din enhet en tid.",
+    "request": "Begäran är skickad till vårdgivaren som har spärren. Uppgifterna visas när den har svarat ja.",
     "block": "Spärren är registrerad och gäller nu.",
-    "end": "Ändringen är registrerad.",
+    "end": "Spärren är borttagen.",
+    "cancel": "Spärren är makulerad.",
+    "later": "Ändringen gäller i regionens journal nu och i vårdsystemet inom kort.",
 }
 # The refusals of the law, to a nurse at night (access/… of docs/reference/problems.md).
 _REFUSED = {
@@ -42,7 +45,9 @@ _REFUSED = {
     "access/no-such-act": "Uppgiften gäller inte längre. Läs om sidan.",
     "access/id-taken": "Formuläret är redan skickat. Läs om sidan.",
 }
+_CONSENT_ENDS = "Samtycket kan inte sluta gälla i det förflutna. Välj ett senare datum."
 _UNCLEAR = "Skriv varför, med minst tre tecken, och kontrollera det du har fyllt i."
+_LEAST = 3  # characters of a reason (fhirserver.taking.Reason)
 
 
 class Filled(BaseModel):
@@ -52,7 +57,7 @@ class Filled(BaseModel):
     reason: str = Field(default="", max_length=1000)
     ground: str = Field(default="", max_length=40)
     until: str = Field(default="", max_length=10)
-    target: str = Field(default="", max_length=64)
+    target: str = Field(default="", max_length=64, pattern=r"^[0-9a-f\-]*$")  # it becomes part of an address
     confirmed: bool = False
     personal: bool = False
     csrf: str = ""
@@ -65,6 +70,7 @@ class Told:
     done: str = ""
     wrong: str = ""
     at: str = ""
+    filled: Filled | None = None  # what was sent, so that nobody writes it twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Door:
     address: str
     body: Callable[[Filled, Reader], Mapping[str, Any]]
     to_chart: bool = False  # the journal is what one wants to see next
+    asks_why: bool = True
 
 
 def _relation(filled: Filled, _: Reader) -> Mapping[str, Any]:
@@ -85,16 +92,17 @@ def _choice(_filled: Filled, _: Reader) -> Mapping[str, Any]:
 
 
 def _consent(filled: Filled, _: Reader) -> Mapping[str, Any]:
-    until = f"{filled.until}T23:59:59+01:00" if filled.until else None
+    last = date.fromisoformat(filled.until) if filled.until else None  # the whole of that day, as clocks go in Sweden
+    until = datetime.combine(last, time(23, 59, 59), ZONE).isoformat() if last else None
     return {"until": until, "personal": filled.personal, "represented_by": filled.ground or "patient"}
 
 
 def _emergency(filled: Filled, _: Reader) -> Mapping[str, Any]:
-    return {"ground": filled.ground or "life", "confirmed": filled.confirmed, "hours": 4}
+    return {"ground": filled.ground, "confirmed": filled.confirmed, "hours": 4}
 
 
 def _reveal(filled: Filled, _: Reader) -> Mapping[str, Any]:
-    return {"ground": filled.ground or "life", "confirmed": filled.confirmed}
+    return {"ground": filled.ground, "confirmed": filled.confirmed}
 
 
 def _lift(filled: Filled, _: Reader) -> Mapping[str, Any]:
@@ -114,7 +122,7 @@ def _nothing(_filled: Filled, _: Reader) -> Mapping[str, Any]:
 
 DOORS = {
     "relation": Door("relations", _relation, to_chart=True),
-    "choice": Door("choices", _choice, to_chart=True),
+    "choice": Door("choices", _choice, to_chart=True, asks_why=False),
     "consent": Door("consents", _consent, to_chart=True),
     "emergency": Door("emergencies", _emergency, to_chart=True),
     "reveal": Door("reveals", _reveal),
@@ -140,15 +148,41 @@ async def open_door(
     chosen = DOORS.get(door)
     if chosen is None or reader.kind != "staff" or reader.commission is None:
         raise NotShown
-    reason = filled.reason.strip() or "Behövs för vården av patienten"
-    body = {"id": str(filled.id), "reason": reason, **chosen.body(filled, reader)}
     try:
-        await portal.access.take(reader.token, patient, chosen.address.format(target=filled.target), body)
+        body = _body(chosen, filled, reader)
+    except ValueError:
+        return await _page(request, portal, reader, patient, Told(wrong=_UNCLEAR, at=door, filled=filled))
+    try:
+        taken = await portal.access.take(reader.token, patient, chosen.address.format(target=filled.target), body)
     except NotTaken as refused:
-        return await _page(request, portal, reader, patient, Told(wrong=_REFUSED.get(refused.name, _UNCLEAR), at=door))
+        told = Told(wrong=_wrong(door, refused.name), at=door, filled=filled)
+        return await _page(request, portal, reader, patient, told)
     if chosen.to_chart:
         return RedirectResponse(f"/portal/patients/{patient}", 303)
-    return RedirectResponse(f"/portal/patients/{patient}/access?klart={door}", 303)
+    return RedirectResponse(f"/portal/patients/{patient}/access?klart={_done(door, taken)}", 303)
+
+
+def _body(chosen: Door, filled: Filled, reader: Reader) -> Mapping[str, Any]:
+    """Raises ValueError where a reason, a number of days or a date is none: a reason is the user's own, never ours (EMG-04)."""
+    reason = filled.reason.strip()
+    if not chosen.asks_why:
+        return {"id": str(filled.id), **chosen.body(filled, reader)}
+    if len(reason) < _LEAST:
+        raise ValueError
+    return {"id": str(filled.id), "reason": reason, **chosen.body(filled, reader)}
+
+
+def _wrong(door: str, name: str) -> str:
+    if (door, name) == ("consent", "access/wrong-block"):
+        return _CONSENT_ENDS
+    return _REFUSED.get(name, _UNCLEAR)
+
+
+def _done(door: str, taken: Mapping[str, Any]) -> str:
+    """A request is not a lift, and what VIS has not heard does not hold everywhere yet."""
+    if taken.get("kind") == "request":
+        return "request"
+    return door if taken.get("at_vis") else "later"
 
 
 async def _page(request: Request, portal: Portal, reader: Reader, patient: str, told: Told) -> Response:
@@ -164,6 +198,7 @@ async def _page(request: Request, portal: Portal, reader: Reader, patient: str, 
         "done": told.done,
         "wrong": told.wrong,
         "at": told.at,
+        "filled": told.filled,
         "names": await names_of(request),
         "new_id": lambda: str(uuid4()),
         "base": f"/portal/patients/{patient}",

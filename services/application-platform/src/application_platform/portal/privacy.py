@@ -21,7 +21,11 @@ from application_platform.sign_in import browser
 router = APIRouter(prefix="/portal/privacy", route_class=PageRoute, include_in_schema=False)
 
 _ROWS = "50"
-_DONE = {"block": "Spärren gäller nu.", "end": "Ändringen gäller nu."}
+_DONE = {
+    "block": "Spärren gäller nu.",
+    "end": "Ändringen gäller nu.",
+    "later": "Ändringen är registrerad. Den gäller nu i regionens journal, och inom kort i vårdens eget system.",
+}
 _REFUSED = {
     "access/not-yours": "Det här kan du inte göra själv. Kontakta mottagningen, så hjälper de dig.",
     "access/guardians-do-not-block": "Som vårdnadshavare kan du inte spärra ett barns journal.",
@@ -82,10 +86,10 @@ async def _taken(
     if reader.patient is None:
         raise NotShown
     try:
-        await portal.access.take(reader.token, reader.patient, door, body)
+        taken = await portal.access.take(reader.token, reader.patient, door, body)
     except NotTaken as refused:
         return await _page(request, portal, reader, wrong=_REFUSED.get(refused.name, _UNCLEAR))
-    return RedirectResponse(f"/portal/privacy?klart={done}", 303)
+    return RedirectResponse(f"/portal/privacy?klart={done if taken.get('at_vis') else 'later'}", 303)
 
 
 async def _page(

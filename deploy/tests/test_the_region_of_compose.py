@@ -181,7 +181,7 @@ def test_the_region_comes_up_lives_and_goes_down_without_losing_a_word(engine: E
         assert "Traceback" not in one.log.read_text(), f"{name}: {one.words()}"
 
 
-def test_setting_up_and_migrating_again_changes_nothing(engine: Engine) -> None:
+def test_setting_up_and_migrating_again_ends_as_well_as_the_first_time(engine: Engine) -> None:
     again = tuple(name for name, one in engine.services.items() if one.get("restart") == "no")
 
     engine.up(only=again)

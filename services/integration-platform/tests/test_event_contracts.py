@@ -6,7 +6,6 @@ from typing import Any
 
 import jsonschema
 import msgspec
-import pytest
 from referencing import Registry, Resource
 
 from integration_platform.testing import a_pid, an_adt, an_origin, an_oru
@@ -14,7 +13,6 @@ from integration_platform.translate import fhir
 from kit.outbox import read_headers
 
 CONTRACTS = Path(__file__).parents[3] / "contracts" / "events"
-pytestmark = pytest.mark.skipif(not CONTRACTS.is_dir(), reason="contracts/events is not here")
 
 
 def schema(name: str) -> jsonschema.Draft202012Validator:

@@ -63,7 +63,7 @@ def _local(options: argparse.Namespace) -> Target:
     names = {service.name: service.database(settings.prefix) for service in SERVICES}
     running = {known.name: known.pid for known in pids.read(places.run) if pids.alive(known)}
     return Target(
-        name=f"the region in {settings.data}",
+        name="a demo region on this machine",
         vis=f"http://127.0.0.1:{ports['vis']}/vis/fhir",
         region=f"http://127.0.0.1:{ports['information']}/fhir",
         gateway=settings.gate,

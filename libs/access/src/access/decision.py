@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Literal
 
 from access.actor import FOLLOWING_UP, Actor
-from access.facts import NO_RULES, NOTHING, Block, Facts, Rules
+from access.facts import NO_RULES, NOTHING, Block, Consent, Facts, Rules
 from access.labels import Label, is_register
 
 POLICY = "pdl-2"  # stands in every log row, so that one can tell by which rules it was decided
@@ -75,7 +75,7 @@ def _care(
     if any(closes(block, label, actor, when) and not lifted(block, actor, now) for block in facts.blocks):
         return Decision.BLOCKED
     if theirs:
-        return Decision.PERMIT if consented(actor, facts, now) else Decision.NEED_CONSENT
+        return Decision.PERMIT if consents(actor, facts, now) else Decision.NEED_CONSENT
     return Decision.PERMIT if chosen(actor, facts, now) else Decision.NEED_ACTIVE_CHOICE
 
 
@@ -105,16 +105,17 @@ def lifted(block: Block, actor: Actor, now: datetime) -> bool:
     )
 
 
-def consented(actor: Actor, facts: Facts, now: datetime) -> bool:
-    """A consent, or an emergency assertion, binds to the reading unit (CON-04)."""
-    return any(
-        one.provider == actor.provider
+def consents(actor: Actor, facts: Facts, now: datetime) -> list[Consent]:
+    """Those that hold now for this reader: a consent, or an emergency assertion, binds to the reading unit (CON-04)."""
+    return [
+        one
+        for one in facts.consents
+        if one.provider == actor.provider
         and one.unit == actor.unit
         and one.employee in (None, actor.subject)
         and one.since <= now
         and (one.until is None or now < one.until)
-        for one in facts.consents
-    )
+    ]
 
 
 def chosen(actor: Actor, facts: Facts, now: datetime) -> bool:

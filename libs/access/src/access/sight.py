@@ -42,9 +42,8 @@ class Sight:
     rules: Rules = NO_RULES
     known: dict[int, Known] = field(default_factory=dict)
     stale: bool = False  # the copy of the facts is too old to be decided by: what hangs on them stays closed (BLK-14)
-    around: Sequence[int] | None = (
-        None  # the patients with a relation, where they are few: a search is driven from them
-    )
+    # The patients with a relation, where they are few: a search that names nobody is driven from them.
+    around: Sequence[int] | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

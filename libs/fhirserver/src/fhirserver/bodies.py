@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ Raw = dict[str, msgspec.Raw]
 
 _members = msgspec.json.Decoder(Raw).decode
 _any = msgspec.json.Decoder().decode
+_minify = partial(msgspec.json.format, indent=-1)
 _encode = msgspec.json.Encoder().encode
 _exact = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode_exact = msgspec.json.Encoder(decimal_format="number").encode
@@ -29,28 +30,24 @@ def minified(raw: bytes) -> bytes:
 
     Raises InvalidFHIR when it is not JSON. (How deep a resource may nest is the validator's to say, D17.)
     """
-    try:
-        return msgspec.json.format(raw, indent=-1)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidFHIR(f"This is not JSON: {_place_only(error)}", code="structure") from None
-    except RecursionError:
-        raise InvalidFHIR(_TOO_DEEP, code="too-costly") from None
+    small: bytes = _read(_minify, raw)
+    return small
 
 
 def parsed(raw: bytes) -> Any:
     """The JSON as plain data. Numbers become int and float: for looking, never for storing."""
-    try:
-        return _any(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidFHIR(f"This is not JSON: {_place_only(error)}", code="structure") from None
-    except RecursionError:
-        raise InvalidFHIR(_TOO_DEEP, code="too-costly") from None
+    return _read(_any, raw)
 
 
 def exact(raw: bytes) -> Any:
     """The JSON as plain data in which decimals keep every digit: for changing and writing again."""
+    return _read(_exact, raw)
+
+
+def _read(decode: Callable[[bytes], Any], raw: bytes) -> Any:
+    """Raises InvalidFHIR for what is not JSON."""
     try:
-        return _exact(raw)
+        return decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidFHIR(f"This is not JSON: {_place_only(error)}", code="structure") from None
     except RecursionError:

@@ -1,7 +1,6 @@
 """Group commit: creates that arrive together share one transaction; a bad one is taken out and answered alone (D7)."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ import asyncpg
 
 from fhirserver import store
 from fhirserver.accesslog import AccessLog, Entry
+from fhirserver.flights import Flights
 from fhirserver.integrity import Integrity
 from fhirserver.problems import Conflict, Invalid
 from fhirserver.store import Row
@@ -18,8 +18,6 @@ from kit.db import Database
 from kit.outbox import emit_raw
 from kit.problems import Unavailable
 
-_BATCH = 64
-_IN_FLIGHT = 2
 _LATE = timedelta(seconds=0.5)  # half of what an export waits (operations/settling.py)
 
 
@@ -41,26 +39,14 @@ class Creator:
         self._writer = writer
         self._log = log
         self._wake = wake
-        self._waiting: deque[_Wish] = deque()
-        self._flying = 0
+        self._flights = Flights(self._together)
 
     async def create(self, row: Row, entry: Entry) -> int:
         """Raises Conflict when the key is taken, Dangling when it points at what is not here, Unavailable when the database
         is away."""
-        loop = asyncio.get_running_loop()
-        wish = _Wish(row, entry, loop.create_future())
-        self._waiting.append(wish)
-        if self._flying < _IN_FLIGHT:
-            self._flying += 1
-            self._task = loop.create_task(self._fly())
+        wish = _Wish(row, entry, asyncio.get_running_loop().create_future())
+        self._flights.add(wish)
         return await wish.answer
-
-    async def _fly(self) -> None:
-        try:
-            while self._waiting:
-                await self._together([self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))])
-        finally:
-            self._flying -= 1
 
     async def _together(self, wishes: list[_Wish]) -> None:
         try:

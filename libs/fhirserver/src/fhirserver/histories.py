@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fhircore.moments import moment
 from fhirserver.engine import Engine
 from fhirserver.messages import Request
+from fhirserver.problems import Invalid
 from fhirserver.search.asked import stored_types
 from fhirserver.search.cursor import Position
 from fhirserver.search.sql import Values, seen
@@ -69,6 +71,14 @@ def _union(values: Values, request: Request, asked: Asked, more: Sequence[str], 
         columns = ", ".join(op if name == "op" else f"{alias}.{name}" for name in _COLUMNS.split(", "))
         halves.append(f"(select {columns} from {table} {alias} where {' and '.join(where)} {order})")
     return " union all ".join(halves)
+
+
+def time_of(name: str, value: str) -> tuple[int, int]:
+    """A parameter that is a date or a time, µs, half-open. Raises Invalid."""
+    try:
+        return moment(value.replace(" ", "+"))
+    except (ValueError, TypeError, OverflowError):
+        raise Invalid(f"{name} is a date or a time", at=name) from None
 
 
 async def page(con: Connection, engine: Engine, request: Request, asked: Asked) -> list[Any]:

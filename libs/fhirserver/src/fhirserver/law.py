@@ -32,9 +32,7 @@ select p.pat, coalesce(f.version, 0), exists (
        and (a.employee is null or a.employee = $3))
 from unnest($1::bigint[]) as p(pat) left join access_fact f on f.pat = p.pat"""
 # The same, and which labels there are of each.
-_LOOK_WHOLE = _LOOK.replace(
-    "from unnest", ", (select array_agg(l.lab) from patient_label l where l.pat = p.pat)\nfrom unnest", 1
-)
+_LOOK_WHOLE = f"select f.*, (select array_agg(l.lab) from patient_label l where l.pat = f.pat) from ({_LOOK}) f"
 _AROUND = """
 select distinct pat from access_relation
 where unit = $1 and since <= now() and now() < until and (employee is null or employee = $2) limit $3"""

@@ -1,7 +1,6 @@
 """Coalesced reads: requests that arrive together share one select and one log commit (D7)."""
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -12,14 +11,13 @@ import structlog
 
 from access import Decision, Sight
 from fhirserver.accesslog import AccessLog, Entry
+from fhirserver.flights import Flights
 from fhirserver.law import SAID, Law, when
 from kit.caller import Caller
 from kit.db import Connection, Database
 from kit.problems import Unavailable
 from kit.telemetry import current_traceparent
 
-_BATCH = 64
-_IN_FLIGHT = 2
 _AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
 log = structlog.get_logger(__name__)
 
@@ -81,8 +79,7 @@ class Reader:
         self._db = db
         self._log = log
         self._logged = logged
-        self._waiting: deque[_Wish] = deque()
-        self._flying = 0
+        self._flights = Flights(self._together)
 
     async def read(self, key: int, rtype: int, id: str, caller: Caller, sight: Sight) -> Found | Absent:
         """The resource if it is there and may be seen, else why not; either way the log row is committed.
@@ -99,27 +96,19 @@ class Reader:
         return found.decision if isinstance(found, _Withheld) else found
 
     async def _once(self, key: int, rtype: int, id: str, caller: Caller, sight: Sight) -> Found | Missing | _Withheld:
-        loop = asyncio.get_running_loop()
-        wish = _Wish(key, rtype, id, caller, sight, current_traceparent(), loop.create_future())
-        self._waiting.append(wish)
-        if self._flying < _IN_FLIGHT:
-            self._flying += 1
-            self._task = loop.create_task(self._fly())
+        future = asyncio.get_running_loop().create_future()
+        wish = _Wish(key, rtype, id, caller, sight, current_traceparent(), future)
+        self._flights.add(wish)
         return await wish.answer
 
-    async def _fly(self) -> None:
+    async def _together(self, wishes: list[_Wish]) -> None:
         try:
-            while self._waiting:
-                wishes = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
-                try:
-                    async with self._db.pool.acquire() as connection:
-                        await self._answer(connection, wishes)
-                except Exception as error:  # whatever it was, nobody may wait for ever
-                    if not isinstance(error, _AWAY):
-                        log.error("reads failed", exc_info=error)
-                    _fail(wishes)
-        finally:
-            self._flying -= 1
+            async with self._db.pool.acquire() as connection:
+                await self._answer(connection, wishes)
+        except Exception as error:  # whatever it was, nobody may wait for ever
+            if not isinstance(error, _AWAY):
+                log.error("reads failed", exc_info=error)
+            _fail(wishes)
 
     async def _answer(self, connection: Connection, wishes: list[_Wish]) -> None:
         actors = [wish.sight.actor for wish in wishes]

@@ -49,6 +49,7 @@ inbox_position = sa.Table(
 )
 
 _WAIT = 1.0  # seconds a fetch waits for something to come
+_KEPT, _LOOKED_OVER = timedelta(days=60), 86_400  # what was heard is remembered longer than topics keep it (14 days)
 
 log = structlog.get_logger(__name__)
 
@@ -92,11 +93,18 @@ class Inbox:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen())
                 tasks.create_task(self._lanes.run())
+                tasks.create_task(self._forget())
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
             self._positions.clear()
             await self._consumer.stop()
+
+    async def _forget(self) -> None:
+        """Once a day."""
+        while True:
+            await prune(self._db, _KEPT)
+            await asyncio.sleep(_LOOKED_OVER)
 
     async def _listen(self) -> None:
         while True:

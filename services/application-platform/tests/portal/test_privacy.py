@@ -74,3 +74,11 @@ async def test_a_refusal_is_told_and_staff_have_no_such_page(
     assert (refused.status, "Kontakta mottagningen" in await refused.text()) == (422, True)
     assert (await staff.get("/portal/privacy")).status == 404
     assert (await tolvan.post("/portal/privacy/block", data={"id": ID, "csrf": "x"})).status == 403
+
+
+async def test_emg_04_an_emergency_opening_stands_on_a_line_of_its_own(tolvan: ClientSession, platform: Any) -> None:
+    opened = {**ACCESS, "activity": "Läste i nödläge utan samtycke", "activityType": "Nödöppning"}
+    platform.log = {"accesses": [ACCESS, {**ACCESS, "activity": "Sökte"}, opened, ACCESS]}
+    shown = await (await tolvan.get("/portal/privacy")).text()
+    assert shown.count("Anna Lind") == 3
+    assert "Läst, sökte" in shown

@@ -58,8 +58,11 @@ async def test_an_answer_is_sent_on(
 
 async def test_a_refused_answer_is_told(manager: ClientSession, platform: Any) -> None:
     platform.act_refused = "access/not-yours"
-    answer = await sent(manager, "tasks/7", outcome="done", note="x")
-    assert (answer.status, "kunde inte registreras" in await answer.text()) == (422, True)
+    platform.tasks = [TASK]
+    answer = await sent(manager, "tasks/7", outcome="done", note="Patienten var medvetslös")
+    shown = await answer.text()
+    assert (answer.status, "kunde inte registreras" in shown) == (422, True)
+    assert "Patienten var medvetslös</textarea>" in shown
 
 
 async def test_only_managers_have_the_page(staff: ClientSession, tolvan: ClientSession, platform: Any) -> None:

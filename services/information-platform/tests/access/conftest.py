@@ -15,7 +15,7 @@ from fhirserver.facts import put_rules
 from fhirserver.telling import sealed
 from information_platform import record
 from information_platform.access import api, internal
-from information_platform.access.actions import Law
+from information_platform.access.actions import FactsOwner
 from information_platform.testing import Region
 from kit.caller import Commission
 from kit.events import CloudEvent
@@ -136,7 +136,7 @@ def vis() -> FakeVis:
 @pytest.fixture
 async def ward(engine: Engine, issuer: TestIssuer, region: Region, vis: FakeVis) -> Ward:
     """Both care providers take part in sammanhållen vård; everything that was decided before is still there."""
-    law = Law(engine, vis)  # type: ignore[arg-type]
+    law = FactsOwner(engine, vis)  # type: ignore[arg-type]
     async with engine.db.pool.acquire() as con:
         await put_rules(con, Rules(sharing=frozenset((Ward.norrby.provider, Ward.sjovik.provider))))
         await con.execute("truncate outbox")

@@ -11,7 +11,7 @@ import pytest
 
 from access.acts import Act
 from fhirserver.engine import Engine
-from information_platform.access.actions import Law
+from information_platform.access.actions import FactsOwner
 from information_platform.access.beating import Heart
 from information_platform.access.handlers import TOPIC, handlers
 from information_platform.access.telling import CHANGED
@@ -34,7 +34,7 @@ async def hear(engine: Engine, *acts: Act) -> None:
         CloudEvent(str(uuid4()), "fvm/vis", TOPIC, datetime.now(UTC), msgspec.json.encode(one), "k") for one in acts
     ]
     async with engine.db.transaction() as tx:
-        await handlers(Law(engine))[TOPIC](tx, events)
+        await handlers(FactsOwner(engine))[TOPIC](tx, events)
 
 
 async def test_versions_grow_and_each_fact_is_told_whole(ward: Any) -> None:
@@ -109,7 +109,7 @@ async def test_an_order_of_destruction_leaves_no_act_and_tells_a_tombstone(ward:
     await ward.relate(patient, ward.norrby)
     before = (await ward.facts(patient)).version
     async with ward.engine.db.pool.acquire() as con, con.transaction():
-        await Law(ward.engine).forget(con, patient)
+        await FactsOwner(ward.engine).forget(con, patient)
     facts = await ward.facts(patient)
 
     assert (facts.relations, facts.version > before) == ((), True)

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 import asyncpg
 
 from access import Sight, allows
-from fhircore.moments import moment
 from fhircore.types import NAMES, TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.bodies import plain
 from fhirserver.engine import Engine
 from fhirserver.entries import NO_DATE
+from fhirserver.histories import time_of
 from fhirserver.interactions.search import searching
 from fhirserver.messages import Answer, Request
 from fhirserver.problems import Invalid, NotFound, NotSupported
@@ -78,24 +78,17 @@ def _parameters(request: Request) -> _Asked:
                 asked.cursor = value
                 continue
             case "start":
-                asked.start = _time(name, value)[0]
+                asked.start = time_of(name, value)[0]
             case "end":
-                asked.end = _time(name, value)[1]
+                asked.end = time_of(name, value)[1]
             case "_since":
-                asked.since = datetime.fromtimestamp(_time(name, value)[0] / 1e6, UTC)
+                asked.since = datetime.fromtimestamp(time_of(name, value)[0] / 1e6, UTC)
             case "_type":
                 asked.types = [*(asked.types or ()), *(_number(one) for one in value.split(","))]
             case _:
                 raise NotSupported(f"The parameter '{name[:60]}' of $everything is not supported", at=name[:60])
         asked.pairs.append((name, value))
     return asked
-
-
-def _time(name: str, value: str) -> tuple[int, int]:
-    try:
-        return moment(value.replace(" ", "+"))
-    except (ValueError, TypeError, OverflowError):
-        raise Invalid(f"{name} is a date or a time", at=name) from None
 
 
 def _number(type_name: str) -> int:

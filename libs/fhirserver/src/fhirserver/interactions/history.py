@@ -9,12 +9,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from access import Sight, allows
-from fhircore.moments import moment
 from fhircore.types import NAMES, TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.bodies import instant, plain
 from fhirserver.engine import Engine
-from fhirserver.histories import Asked, counted, page
+from fhirserver.histories import Asked, counted, page, time_of
 from fhirserver.messages import Answer, Request
 from fhirserver.problems import Forbidden, Invalid, NotFound, NotSupported
 from fhirserver.search.answering import searching
@@ -72,23 +71,16 @@ def _asked(request: Request, address: str) -> Asked:
                     raise Invalid("_count is a whole number", at="_count")
                 asked.count = min(int(value), _LARGEST)
             case "_since":
-                asked.since = _time(name, value)[0]
+                asked.since = time_of(name, value)[0]
                 if "T" not in value:
                     raise Invalid("_since is an instant: a date and a time with its zone", at="_since")
             case "_at":
-                asked.at = _time(name, value)
+                asked.at = time_of(name, value)
             case "_cursor":
                 asked.cursor = value
             case _:
                 raise NotSupported(f"The parameter '{name[:60]}' is not supported in a history", at=name[:60])
     return asked
-
-
-def _time(name: str, value: str) -> tuple[int, int]:
-    try:
-        return moment(value.replace(" ", "+"))
-    except (ValueError, TypeError, OverflowError):
-        raise Invalid(f"{name} is a date or a time", at=name) from None
 
 
 def _micros(at: datetime) -> int:

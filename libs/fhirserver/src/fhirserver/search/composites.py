@@ -17,8 +17,8 @@ from fhircore.query import (
 )
 from fhirserver.problems import NotSupported
 from fhirserver.search import ranges
-from fhirserver.search.ground import Ground, Place, all_of, any_of
-from fhirserver.search.sql import Values
+from fhirserver.search.ground import Ground, Place
+from fhirserver.search.sql import Values, all_of, any_of
 
 Predicate = Callable[[Ground, Values, str, str, Criterion], str]
 

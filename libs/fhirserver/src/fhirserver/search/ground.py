@@ -1,6 +1,6 @@
 """What predicates stand on: hashes, who is asking, our own address; and one parameter's place in a statement."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from access import Sight
@@ -46,13 +46,3 @@ class Place:
         """`among`: one of several ways that are OR'ed. There an array, looked up once, keeps the indexes of the others."""
         keys = f"select key from {table} where {condition}"
         return f"{self.alias}.key = any(array({keys}))" if among else f"{self.alias}.key in ({keys})"
-
-
-def any_of(parts: Iterable[str]) -> str:
-    found = list(parts)
-    return found[0] if len(found) == 1 else "(" + " or ".join(found) + ")"
-
-
-def all_of(parts: Iterable[str]) -> str:
-    found = list(parts)
-    return found[0] if len(found) == 1 else "(" + " and ".join(found) + ")"

@@ -14,9 +14,9 @@ from fhircore.query_values import targets_of
 from fhircore.types import NAMES, TYPES
 from fhirserver.index import SUBJECT
 from fhirserver.problems import NotSupported
-from fhirserver.search.ground import Ground, any_of
+from fhirserver.search.ground import Ground
 from fhirserver.search.plan import COLUMNS, Statement
-from fhirserver.search.sql import Values, seen
+from fhirserver.search.sql import Values, any_of, seen
 from fhirserver.search.tokens import about
 from kit.db import Connection
 

@@ -14,8 +14,8 @@ from fhirserver.problems import NotSupported
 from fhirserver.search import ranges, tokens
 from fhirserver.search.composites import composite
 from fhirserver.search.finding import asks_more, known, protection
-from fhirserver.search.ground import Ground, Place, all_of, any_of
-from fhirserver.search.sql import Values, seen
+from fhirserver.search.ground import Ground, Place
+from fhirserver.search.sql import Values, all_of, any_of, seen
 from fhirserver.words import CONTENT, NARRATIVE, folded_words, hashed
 
 __all__ = ["Ground", "predicate"]

@@ -7,8 +7,8 @@ from fhircore.query import DateValue, NearValue, NumberValue, QuantityValue, Str
 from fhircore.types import TYPES
 from fhirserver.index import NO_DATE, exactly, folded
 from fhirserver.problems import NotSupported
-from fhirserver.search.ground import Place, any_of
-from fhirserver.search.sql import Values
+from fhirserver.search.ground import Place
+from fhirserver.search.sql import Values, any_of
 
 _LAST = "\U0010ffff"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,5 +1,6 @@
 """Pieces of SQL with their values: numbered parameters, never text put together from input."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from access import Sight, Zones
@@ -53,7 +54,7 @@ def seen(sight: Sight, values: Values, alias: str) -> list[str]:
     ways = [f"{alias}.lab = any({values.add(sorted(zones.free), 'int[]')})"]
     if zones.unit or zones.provider or zones.shared:
         ways.append(_in_care(sight, zones, values, alias))
-    return [any_way(ways)]
+    return [any_of(ways)]
 
 
 def _in_care(sight: Sight, zones: Zones, values: Values, alias: str) -> str:
@@ -83,7 +84,7 @@ def _in_care(sight: Sight, zones: Zones, values: Values, alias: str) -> str:
         ways.append(
             f"({alias}.lab = any({labels}) and {consent} and not {_blocked(sight, values, alias, unit, employee)})"
         )
-    whose = any_way(ways) if ways else "false"
+    whose = any_of(ways) if ways else "false"
     nobodys = values.add(sorted(zones.unit | zones.provider), "int[]")
     return f"(({whose} and {_related(alias, unit, employee)}) or ({alias}.pat = 0 and {alias}.lab = any({nobodys})))"
 
@@ -120,5 +121,11 @@ def _once(tables: str) -> str:
     return f"coalesce((select true from {tables} limit 1), false)"
 
 
-def any_way(ways: list[str]) -> str:
-    return ways[0] if len(ways) == 1 else f"({' or '.join(ways)})"
+def any_of(parts: Iterable[str]) -> str:
+    found = list(parts)
+    return found[0] if len(found) == 1 else "(" + " or ".join(found) + ")"
+
+
+def all_of(parts: Iterable[str]) -> str:
+    found = list(parts)
+    return found[0] if len(found) == 1 else "(" + " and ".join(found) + ")"

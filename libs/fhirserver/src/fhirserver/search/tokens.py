@@ -9,8 +9,8 @@ from fhircore.query import ReferenceValue, StringValue, TokenValue, TypedIdentif
 from fhircore.types import TYPES
 from fhirserver.index import SUBJECT, folded, leads_to
 from fhirserver.keys import Keys
-from fhirserver.search.ground import Ground, Place, all_of, any_of
-from fhirserver.search.sql import Values
+from fhirserver.search.ground import Ground, Place
+from fhirserver.search.sql import Values, all_of, any_of
 
 
 def token_hash(place_at: str, keys: Keys, value: TokenValue) -> int:

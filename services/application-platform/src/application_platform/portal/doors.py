@@ -23,10 +23,7 @@ from application_platform.sign_in import browser
 router = APIRouter(prefix="/portal", route_class=PageRoute, include_in_schema=False)
 
 _DONE = {
-    "relation": "Vårdrelationen är intygad.",
-    "choice": "Andra enheters uppgifter visas nu i journalen.",
-    "consent": "Samtycket är registrerat. Andra vårdgivares uppgifter visas nu i journalen.",
-    "emergency": "Nödöppningen är registrerad och granskas av verksamhetschefen. Patienten informeras.",
+    "emergency": "Öppnat i nöd: uppgifterna visas i tidslinjen. Verksamhetschefen granskar öppningen, patienten informeras.",
     "reveal": "Nu visas vilken vårdgivare som har spärren.",
     "lift": "Spärren är hävd för din enhet en tid.",
     "request": "Begäran är skickad till vårdgivaren som har spärren. Uppgifterna visas när den har svarat ja.",
@@ -124,7 +121,7 @@ DOORS = {
     "relation": Door("relations", _relation, to_chart=True),
     "choice": Door("choices", _choice, to_chart=True, asks_why=False),
     "consent": Door("consents", _consent, to_chart=True),
-    "emergency": Door("emergencies", _emergency, to_chart=True),
+    "emergency": Door("emergencies", _emergency),
     "reveal": Door("reveals", _reveal),
     "lift": Door("blocks/{target}/lift", _lift),
     "block": Door("blocks", _block),

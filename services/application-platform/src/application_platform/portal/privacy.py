@@ -159,15 +159,19 @@ def _access(one: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
         "what": one.get("activity", ""),
         "purpose": one.get("purpose", ""),
         "shown": one.get("shown", True),
+        "emergency": one.get("activityType") == "Nödöppning",
     }
 
 
 def together(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What one reader did at one place in the same minute is one line."""
+    """What one reader did at one place in the same minute is one line; an emergency opening always stands alone."""
     found: list[dict[str, Any]] = []
     for row in rows:
         last = found[-1] if found else None
-        if last is not None and all(last[name] == row[name] for name in ("at", "who", "where", "purpose")):
+        same = last is not None and all(
+            last[name] == row[name] for name in ("at", "who", "where", "purpose", "emergency")
+        )
+        if last is not None and same:
             if row["what"] not in last["what"].split(", "):
                 last["what"] += f", {row['what'][:1].lower()}{row['what'][1:]}"
             last["shown"] = last["shown"] or row["shown"]

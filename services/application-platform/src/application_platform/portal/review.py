@@ -79,12 +79,22 @@ async def _answered(
     try:
         await portal.access.post(reader.token, address, body)
     except NotTaken:
+        kept = {"at": request.url.path, "note": str(body["note"])}
         words = "Svaret kunde inte registreras. Skriv vad du kom fram till, och läs om sidan om någon annan hann före."
-        return await _page(request, portal, reader, wrong=words)
+        return await _page(request, portal, reader, wrong=words, kept=kept)
     return RedirectResponse("/portal/review?klart=1", 303)
 
 
-async def _page(request: Request, portal: Portal, reader: Reader, *, done: str = "", wrong: str = "") -> Response:
+async def _page(
+    request: Request,
+    portal: Portal,
+    reader: Reader,
+    *,
+    done: str = "",
+    wrong: str = "",
+    kept: Mapping[str, str] | None = None,
+) -> Response:
+    """`kept`: the form that was refused (its address) and what was written in it, so that nobody writes it twice."""
     if not manages(reader):
         raise NotShown
     known = await names_of(request)
@@ -96,6 +106,7 @@ async def _page(request: Request, portal: Portal, reader: Reader, *, done: str =
         "here": "review",
         "done": done,
         "wrong": wrong,
+        "kept": kept or {"at": "", "note": ""},
         "tasks": [_task(one, known) for one in tasks],
         "patterns": [_pattern(one, known) for one in patterns],
     }
@@ -115,9 +126,9 @@ def _pattern(one: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]
     return {
         "id": one["id"],
         "words": words,
-        "who": one["actor"],
+        "who": known.get(one["actor"], one["actor"]),
         "unit": unit,
-        "count": one["count"],
+        "times": "1 gång" if one["count"] == 1 else f"{one['count']} gånger",
         "day": one["day"],
     }
 

@@ -61,7 +61,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
+class FactsOwner:
     """The owner of the facts."""
 
     engine: Engine

@@ -13,7 +13,7 @@ from access.acts import Act
 from fhirserver.taking import ChoiceIn, EmergencyIn, NotYours, RelationIn, caring
 from information_platform.access import store
 from information_platform.access.acting import GuardianBlockIn, GuardianIn, InformedIn, MandateIn, ObjectionIn, OpenIn
-from information_platform.access.actions import Law, Outcome
+from information_platform.access.actions import FactsOwner, Outcome
 from information_platform.access.asked import AnswerIn, BlockIn, ConsentIn, EndIn, LiftIn, RevealIn, manages, writing
 from information_platform.access.model import NoSuchAct, Person
 from information_platform.access.seeing import Seen, seen, shown
@@ -58,7 +58,7 @@ class _Asked(Protocol):
     def act(self, person: Person, caller: Caller, now: datetime) -> Act: ...
 
 
-def router(law: Law, policy: Policy) -> APIRouter:
+def router(law: FactsOwner, policy: Policy) -> APIRouter:
     """`policy`: who lifts another provider's block in an emergency: its owner on request, or the reader (EMG-02)."""
     made = APIRouter(prefix="/information/access", tags=["access"])
     _reading(made, law)
@@ -69,7 +69,7 @@ def router(law: Law, policy: Policy) -> APIRouter:
     return made
 
 
-def _reading(made: APIRouter, law: Law) -> None:
+def _reading(made: APIRouter, law: FactsOwner) -> None:
     @made.get("/patients/{patient}")
     async def what_is_seen(patient: PatientPath, caller: SignedIn) -> Seen:
         """What of the record is shown to the reader, what is not and why, and the next step."""
@@ -86,7 +86,7 @@ def _reading(made: APIRouter, law: Law) -> None:
         return [ActOut(act=msgspec.to_builtins(act), in_force=live) for act, live in found]
 
 
-def _by_staff(made: APIRouter, law: Law) -> None:
+def _by_staff(made: APIRouter, law: FactsOwner) -> None:
     @made.post("/patients/{patient}/relations", status_code=201)
     async def attest_relation(patient: PatientPath, body: RelationIn, caller: SignedIn) -> TakenOut:
         """ACC-01: the user answers for taking part in the care of the patient."""
@@ -123,7 +123,7 @@ def _by_staff(made: APIRouter, law: Law) -> None:
         return await _take(law, caller, patient, body)
 
 
-def _of_patients(made: APIRouter, law: Law) -> None:
+def _of_patients(made: APIRouter, law: FactsOwner) -> None:
     @made.post("/patients/{patient}/consents", status_code=201)
     async def give_consent(patient: PatientPath, body: ConsentIn, caller: SignedIn) -> TakenOut:
         """CON-03, CON-04: by the patient, or registered by the unit that will read."""
@@ -150,7 +150,7 @@ def _of_patients(made: APIRouter, law: Law) -> None:
         return _out(await law.take(caller, patient, lambda who, now: body.act(who, caller, now, "cancel", str(id))))
 
 
-def _blocking(made: APIRouter, law: Law, policy: Policy) -> None:
+def _blocking(made: APIRouter, law: FactsOwner, policy: Policy) -> None:
     @made.post("/patients/{patient}/blocks", status_code=201)
     async def set_block(patient: PatientPath, body: BlockIn, caller: SignedIn) -> TakenOut:
         """BLK-01, BLK-02: in force when this answers."""
@@ -173,7 +173,7 @@ def _blocking(made: APIRouter, law: Law, policy: Policy) -> None:
         return _out(out)
 
 
-def _tasks(made: APIRouter, law: Law) -> None:
+def _tasks(made: APIRouter, law: FactsOwner) -> None:
     @made.get("/tasks")
     async def waiting(caller: SignedIn) -> list[TaskOut]:
         """Requests to lift a block; for a manager of care also what must be reviewed, and which patients must be told."""
@@ -219,7 +219,7 @@ def _granting(request: Act, caller: Caller, commission: str, note: str) -> Calla
     return granted
 
 
-async def _take(law: Law, caller: Caller, patient: str, body: _Asked) -> TakenOut:
+async def _take(law: FactsOwner, caller: Caller, patient: str, body: _Asked) -> TakenOut:
     return _out(await law.take(caller, patient, lambda person, now: body.act(person, caller, now)))
 
 

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access.acts import LONGEST, Act
-from information_platform.access.actions import Law
+from information_platform.access.actions import FactsOwner
 from kit.db import driver
 from kit.events import CloudEvent, UnreadableEvent
 from kit.inbox import Handler
@@ -14,7 +14,7 @@ from kit.inbox import Handler
 TOPIC = "vis.access-taken.v1"
 
 
-def handlers(law: Law) -> dict[str, Handler]:
+def handlers(law: FactsOwner) -> dict[str, Handler]:
     """By topic."""
 
     async def adopt(tx: AsyncConnection, events: Sequence[CloudEvent]) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from access import Rules
 from fhirserver.taking import NotYours, PatientId
-from information_platform.access.actions import Law
+from information_platform.access.actions import FactsOwner
 from information_platform.access.asked import manages
 from kit.caller import Caller
 from kit.web import SignedIn
@@ -41,7 +41,7 @@ class RulesOut(RulesIn):
     at_vis: bool
 
 
-def router(law: Law) -> APIRouter:
+def router(law: FactsOwner) -> APIRouter:
     """`POST /internal/access/facts`, `PUT` and `GET /information/access/rules`."""
     made = APIRouter(tags=["access"])
 

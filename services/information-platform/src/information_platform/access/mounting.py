@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from fhirserver.engine import Engine
 from information_platform.access import api, handlers, internal
-from information_platform.access.actions import Law, Vis
+from information_platform.access.actions import FactsOwner, Vis
 from information_platform.access.beating import Heart
 from information_platform.settings import Settings
 from kit.http import Client
@@ -33,7 +33,7 @@ class Mounted:
 def mounted(engine: Engine, settings: Settings, relay: Relay) -> Mounted:
     """Built before the engine starts."""
     office, ward = Client(settings.application_url, _PATIENCE), Client(settings.vis_url, _PATIENCE)
-    law = Law(engine, Vis(ward, OwnToken(office, "information", settings.data)))
+    law = FactsOwner(engine, Vis(ward, OwnToken(office, "information", settings.data)))
     return Mounted(
         routers=[api.router(law, settings.outer_block_lift), internal.router(law)],
         handlers=handlers.handlers(law),

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 
 from access import Actor, Decision, Facts, Known, Label, Rules, Sight, decide
 from access.acts import Act, in_force
-from access.decision import chosen, consented
+from access.decision import chosen, consents
+from access.decision import lifted as is_lifted
 from fhirserver.taking import caring
-from information_platform.access.actions import Law
+from information_platform.access.actions import FactsOwner
 from information_platform.access.model import NoSuchPatient, Person, revealed, role_of
 from kit.caller import Caller
 
@@ -93,7 +94,7 @@ _REVEALED = Step(
 )
 
 
-async def seen(law: Law, caller: Caller, patient: str, now: datetime) -> Seen:
+async def seen(law: FactsOwner, caller: Caller, patient: str, now: datetime) -> Seen:
     """Raises NoSuchPatient, NotYours. It is in the access log."""
     async with law.engine.db.pool.acquire() as con:
         person = await law.person(con, patient, now)
@@ -116,19 +117,16 @@ def _staffs(person: Person, sight: Sight, known: Known, labels: Sequence[Label],
     actor, facts = sight.actor, known.facts
     told = revealed(person, actor.unit, now)
     parts = _parts(actor, facts, labels, sight.rules, now, told) if known.related else []
-    emergency = any(
-        one.ground == "emergency" and one.unit == actor.unit and one.provider == actor.provider
-        for one in facts.consents
-    )
-    consent = consented(actor, facts, now)
+    held = consents(actor, facts, now)
+    emergency = all(one.ground == "emergency" for one in held)
     return Seen(
         patient=person.patient,
         protected=person.protected,
         role="staff",
         relation=known.related,
         choice=chosen(actor, facts, now),
-        consent=consent,
-        assertion=("Emergency" if emergency else "Consent") if consent else None,
+        consent=bool(held),
+        assertion=("Emergency" if emergency else "Consent") if held else None,
         blocks=_blocks(actor, facts, told, now) if known.related else [],
         parts=parts,
         next=_next(parts, told) if known.related else [_RELATION],
@@ -168,7 +166,7 @@ def _states(actor: Actor, label: Label, facts: Facts, rules: Rules, now: datetim
 def _blocks(actor: Actor, facts: Facts, told: bool, now: datetime) -> list[BlockSeen]:
     found = []
     for block in facts.blocks:
-        lifted = any(one.unit == actor.unit and now < one.until for one in block.revokes)
+        lifted = is_lifted(block, actor, now)
         if block.provider == actor.provider or told:
             found.append(
                 BlockSeen(id=block.id, kind=block.kind, provider=block.provider, unit=block.unit, lifted=lifted)

@@ -17,7 +17,7 @@ from fhirserver.engine import Engine
 from fhirserver.problems import Raced
 from fhirserver.telling import RecordEntry
 from fhirserver.wishes import Delete, Put
-from information_platform.access.actions import Law
+from information_platform.access.actions import FactsOwner
 from information_platform.access.protected import protected
 from information_platform.ingestion.parts import Told, whole
 from information_platform.persons.composing import composed, retired
@@ -95,7 +95,7 @@ class _Batch:
         self._engine.wake()
         if register.joined:
             await self._engine.persons.refresh_on(con)
-        await Law(self._engine).follow(con, self._joined, self._protected)
+        await FactsOwner(self._engine).follow(con, self._joined, self._protected)
 
     async def _step(self, register: Register, step: _Step) -> None:
         entry = step.entry

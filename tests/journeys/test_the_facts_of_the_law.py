@@ -12,6 +12,7 @@ People = dict[str, httpx2.AsyncClient]
 NORR, ALMVIK, NORRBY = "SE0000000001-0001", "SE0000000001-1002", "SE0000000001-1001"
 SHARING = [NORR, "SE0000000002-0001", "SE0000000003-0001"]
 FHIR = {"content-type": "application/fhir+json"}
+STINA = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a02"  # a demo patient with a sign-in of her own
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +136,52 @@ async def test_emg_05_an_emergency_taken_at_vis_is_adopted_by_the_region_with_it
         assert (await farid.get(f"/fhir/Observation/{observation}")).status_code == 200
 
     await until(adopted)
+
+
+async def test_emg_04_an_emergency_is_reviewed_by_the_manager_and_read_by_the_patient_in_the_log(
+    region: Any, people: People, until: Until
+) -> None:
+    """EMG-01a, EMG-04, LOG-12: Farid of another provider opens what Anna wrote about Stina, who then reads that he did."""
+    anna, farid = people["anna"], people["farid"]
+    await act(anna, STINA, "relations", reason="Mottagning i dag")
+    written = await anna.post(
+        "/vis/fhir/Observation", headers={**FHIR, "fvm-patient": STINA},
+        json={"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": f"Patient/{STINA}"}},
+    )  # fmt: skip
+    observation = written.json()["id"]
+
+    async def arrived() -> None:
+        assert (await anna.get(f"/fhir/Observation/{observation}")).status_code == 200
+
+    await until(arrived)
+    assert await read(farid, observation) == [(403, "law/need-relation")] * 2
+    emergency = {"reason": "Medvetslös på akuten", "ground": "life", "hours": 1}
+    once = await farid.post(
+        f"/information/access/patients/{STINA}/emergencies", json={"id": str(uuid4()), **emergency, "confirmed": False}
+    )
+    assert (once.status_code, "not-confirmed" in once.text) == (422, True)
+    opened = await act(farid, STINA, "emergencies", **emergency, confirmed=True)
+    assert await read(farid, observation) == [(200, "")] * 2
+
+    async with region.client("stina") as stina, region.client("margareta") as margareta:
+        waiting = await margareta.get("/information/access/tasks")  # another provider's manager: not hers to review
+        assert opened["id"] not in {task["act"] for task in waiting.json()}
+
+        async def told() -> None:
+            log = (await stina.get("/information/log/mine?count=200")).json()
+            mine = [one for one in log["accesses"] if one["activityType"] == "Nödöppning"]
+            assert any(one["careProvider"]["id"] == SHARING[1] for one in mine)
+
+        await until(told)
+        await act(anna, STINA, "emergencies", **emergency, confirmed=True)
+        tasks = [task for task in (await margareta.get("/information/access/tasks")).json() if task["patient"] == STINA]
+        assert {task["kind"] for task in tasks} >= {"review", "patient-notice"}
+        review = next(task for task in tasks if task["kind"] == "review")
+        done = {"outcome": "done", "note": "Befogat: patienten var medvetslös"}
+        assert (await margareta.post(f"/information/access/tasks/{review['id']}/answer", json=done)).status_code == 200
+        assert (await anna.post(f"/information/access/tasks/{review['id']}/answer", json=done)).status_code in (
+            403,
+            404,
+        )
+        left = {task["id"] for task in (await margareta.get("/information/access/tasks")).json()}
+        assert review["id"] not in left

@@ -87,7 +87,9 @@ async def serving(platform: Platform, port: int = 0) -> AsyncIterator[Served]:
     platform.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     client, hub, sessions = Client(platform.url, timeout=2.0), Hub(), {"staff", "patient"}
     app = portal_app(platform, hub, sessions, client)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=10)
+    )
     server.install_signal_handlers = lambda: None  # the tests own the signals
     task = asyncio.create_task(server.serve())
     try:

@@ -81,6 +81,14 @@ async def test_silence_is_a_heartbeat_and_stopping_ends_the_stream() -> None:
         assert [found async for found in stream] == []
 
 
+async def test_who_comes_while_the_hub_stops_is_sent_away_at_once() -> None:
+    hub = Hub()
+    hub.publish(["p1"], ["Observation/1"])
+    await hub.stop()
+    with hub.listen(frozenset({"p1"}), "elsewhere-0") as listener:
+        assert [found async for found in listener.told(30)] == []
+
+
 def test_a_ticket_fits_its_session_and_patient_only() -> None:
     hub = Hub()
     ticket = hub.ticket("s1", "p1")

@@ -50,6 +50,12 @@ class Listener:
             self.queue.get_nowait()
         self.queue.put_nowait(GAP)
 
+    def end(self) -> None:
+        """Nothing more is told; what waits is left."""
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
+
     async def told(self, seconds: float) -> AsyncIterator[Notice | Gap | None]:
         """What is new, for ever; None after every `seconds` of silence (a heartbeat). Ends when the hub stops."""
         while True:
@@ -77,6 +83,7 @@ class Hub:
         self._number = 0
         self._recent: deque[Notice] = deque(maxlen=_KEPT)
         self._listeners: set[Listener] = set()
+        self._stopped = False
 
     @property
     def position(self) -> str:
@@ -117,17 +124,18 @@ class Hub:
             else:
                 listener.offer(notice)
         self._listeners.add(listener)
+        if self._stopped:
+            listener.end()
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
 
     async def stop(self) -> None:
-        """Ends every open stream, so that the server can stop."""
+        """Ends every open stream, so that the server can stop; a browser that comes back meanwhile is sent away too."""
+        self._stopped = True
         for listener in self._listeners:
-            while not listener.queue.empty():
-                listener.queue.get_nowait()
-            listener.queue.put_nowait(None)
+            listener.end()
 
     def ticket(self, session: str, patient: str) -> str:
         """Proof that this session was shown this patient's page by this process."""

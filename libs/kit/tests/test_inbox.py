@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.db import Database, driver
 from kit.events import CloudEvent, to_headers
-from kit.inbox import Inbox, prune, replay
+from kit.forgetting import prune
+from kit.inbox import Inbox, replay
 from kit.kafka import PositionLost, Producer
 from kit.outbox import Message
 from kit.problems import Malformed, Unavailable

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.db import Database, driver
+from kit.forgetting import forget
 from kit.items import MESSAGES, Item, batches, read
 from kit.kafka import Consumer, Partition, PositionLost, Received
 from kit.problems import Problem
@@ -30,7 +30,7 @@ from kit.waiting import (
     waiting_lanes,
 )
 
-__all__ = ["Handler", "Inbox", "inbox", "inbox_parked", "inbox_position", "inbox_waiting", "prune", "replay"]
+__all__ = ["Handler", "Inbox", "inbox", "inbox_parked", "inbox_position", "inbox_waiting", "replay"]
 
 inbox = sa.Table(
     "inbox",
@@ -49,7 +49,6 @@ inbox_position = sa.Table(
 )
 
 _WAIT = 1.0  # seconds a fetch waits for something to come
-_KEPT, _LOOKED_OVER = timedelta(days=60), 86_400  # what was heard is remembered longer than topics keep it (14 days)
 
 log = structlog.get_logger(__name__)
 
@@ -93,18 +92,12 @@ class Inbox:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen())
                 tasks.create_task(self._lanes.run())
-                tasks.create_task(self._forget())
+                tasks.create_task(forget(self._db))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
             self._positions.clear()
             await self._consumer.stop()
-
-    async def _forget(self) -> None:
-        """Once a day."""
-        while True:
-            await prune(self._db, _KEPT)
-            await asyncio.sleep(_LOOKED_OVER)
 
     async def _listen(self) -> None:
         while True:
@@ -248,9 +241,3 @@ class Inbox:
     def _moved(self, items: Sequence[Item]) -> None:
         for item in items:
             self._positions[item.row.topic, item.row.partition] = item.row.offset + 1
-
-
-async def prune(db: Database, older_than: timedelta) -> int:
-    """Forgets events older than their topics keep them (they cannot come again). Returns how many."""
-    outcome = await db.pool.execute("delete from inbox where at < now() - $1::interval", older_than)
-    return int(outcome.rpartition(" ")[2])

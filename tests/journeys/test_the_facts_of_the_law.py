@@ -185,3 +185,5 @@ async def test_emg_04_an_emergency_is_reviewed_by_the_manager_and_read_by_the_pa
         )
         left = {task["id"] for task in (await margareta.get("/information/access/tasks")).json()}
         assert review["id"] not in left
+    await act(farid, STINA, f"acts/{opened['id']}/end", reason="Hon är vaken")  # other journeys meet her as she was
+    assert await read(farid, observation) == [(403, "law/need-relation")] * 2

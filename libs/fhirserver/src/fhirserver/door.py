@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from fhircore.outcome import InvalidFHIR
 from fhirserver.allowing import allow
+from fhirserver.arriving import arrived, repeated
 from fhirserver.bundling import incoming
 from fhirserver.engine import Engine
 from fhirserver.interactions.batch import batch
@@ -87,11 +88,14 @@ class FhirDoor:
         query = scope["query_string"].decode("latin-1")
         request = Request(method, parts, query, headers, b"", caller, await self._engine.sight(caller))
 
+        position = await arrived(self._engine.mount.awaits, request)
+
         async def body() -> bytes:
             return await read_body(request, await _body(receive, headers, self._engine.mount.body_limit))
 
         if is_operation(parts):
-            return await operate(self._engine, request, receive, body)
+            route, answer = await operate(self._engine, request, receive, body)
+            return route, repeated(answer, position)
         request.body = await body() if method in ("POST", "PUT", "PATCH") else b""
         try:
             route, answer = await self._dispatch(request)
@@ -99,7 +103,7 @@ class FhirDoor:
             raise Invalid.of(error) from None
         if b"_format=" in request.body and parts[-1:] == ("_search",):  # a search by POST may say it in its form
             answer = await written(answer, form_of(headers, request.body.decode("latin-1")))
-        return route, answer
+        return route, repeated(answer, position)
 
     async def _dispatch(self, request: Request) -> tuple[str, Answer]:
         engine, method = self._engine, request.method

@@ -70,6 +70,7 @@ class Mount:
     integrity: bool = False  # refuse references to nothing, and deletes of what others refer to
     held_elsewhere: Elsewhere | None = None  # which references another door holds, asked where integrity is on
     most_deleted: int = 1  # resources that one conditional delete may take
+    awaits: Callable[[int], Awaitable[bool]] | None = None  # what a writer told another door is waited for (D6)
     # By type, asked before what is stored is: answers reads and searches that are not about stored resources, else None.
     faces: Mapping[str, Callable[[Any, Request], Awaitable[Answer | None]]] = field(default_factory=dict)
     # Asked before a Patient is created (D1): gives the id it must have, None for a new one; raises when it is a duplicate.

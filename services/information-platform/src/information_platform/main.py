@@ -9,7 +9,9 @@ from fhirserver.subscribing import overseeing
 from fhirserver.subscribing.delivering import Notifier
 from fhirserver.subscribing.tapping import Tap
 from information_platform import reconciling, record, records
+from information_platform.access.actions import Vis
 from information_platform.access.mounting import mounted
+from information_platform.arriving import Arrival
 from information_platform.ingestion.handlers import handlers
 from information_platform.log import api as log_api
 from information_platform.log import collecting, mounting
@@ -20,12 +22,17 @@ from kit import sessions
 from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
+from kit.ends import Ends
+from kit.http import Client
 from kit.inbox import Inbox
 from kit.kafka import Producer
 from kit.operations import Operations
 from kit.outbox import Relay
+from kit.own_token import OwnToken
 from kit.process import Service
 from kit.web import new_app
+
+_PATIENCE = 1.0  # seconds that VIS may take to follow the law, or to say how far it has told; events bring it later
 
 
 def build(settings: Settings) -> Service:
@@ -33,12 +40,14 @@ def build(settings: Settings) -> Service:
     db = Database(settings.database_url, pool_size=12)
     producer = Producer(settings.broker)
     relay = Relay(db, producer, settings)
-    engine = Engine(db, record.mount(settings), relay.wake)
+    office, ward = Client(settings.application_url, _PATIENCE), Client(settings.vis_url, _PATIENCE)
+    own, ends = OwnToken(office, "information", settings.data), Ends(settings.broker)
+    engine = Engine(db, record.mount(settings, Arrival(db, settings, ward, own, ends).of), relay.wake)
     relay.tap = Tap(engine)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
     ended = sessions.Watch(db, verifier)
     profiles = Knowledge(OwnRecord(engine))
-    law = mounted(engine, settings, relay)
+    law = mounted(engine, settings, relay, Vis(ward, own))
     heard = {**handlers(engine), **law.handlers, **collecting.handlers(engine), **sessions.handlers(verifier)}
     inbox = Inbox(db, settings, "information", heard)
     operations = Operations("information", db, settings, steps=[access_log, alarms])
@@ -63,6 +72,6 @@ def build(settings: Settings) -> Service:
         loops=[*loops, *mounting.loops(engine, settings)],
         loops_everywhere=[engine.keep_fresh, profiles.run],
         on_start=[engine.start, ended.start, profiles.look],
-        on_stop=[*law.stops, *(one.stop for one in (notifier, operations, ended, engine, producer, verifier))],
+        on_stop=[one.stop for one in (notifier, operations, ended, engine, producer, verifier, office, ward, ends)],
         migrations="information_platform",
     )

@@ -1,5 +1,7 @@
 """The region's record: the engine's mount at /fhir, where everything is read and only knowledge is written (D4)."""
 
+from collections.abc import Awaitable, Callable
+
 from fhircore.types import TYPES
 from fhirserver.engine import Mount
 from fhirserver.subscribing.endpoints import Rules
@@ -16,7 +18,7 @@ def written_here(type_name: str) -> bool:
     return TYPES[type_name].kind == "knowledge" or type_name == "Subscription"
 
 
-def mount(settings: Settings) -> Mount:
+def mount(settings: Settings, awaits: Callable[[int], Awaitable[bool]] | None = None) -> Mount:
     """Raises ValueError when the log is off outside a demo region."""
     if not settings.access_log and settings.mode != "demo":
         raise ValueError("FVM_ACCESS_LOG=false is for benchmarks of a demo region; this region is in production")
@@ -33,5 +35,6 @@ def mount(settings: Settings) -> Mount:
         full_text=settings.full_text,
         integrity=settings.referential_integrity,
         most_deleted=settings.conditional_delete_most,
+        awaits=awaits,
         hooks=Rules.of(settings.subscription_endpoints, settings.mode, settings.subscription_patience),
     )

@@ -23,7 +23,7 @@ from kit.outbox import Relay
 from kit.own_token import OwnToken
 from kit.process import Service
 from kit.web import new_app
-from vis import knowledge, official_numbers, reconciling, record
+from vis import knowledge, official_numbers, reconciling, record, told
 from vis.access import api as access
 from vis.access import handlers as law
 from vis.access.replica import PATIENCE, Replica
@@ -63,7 +63,8 @@ def build(settings: Settings) -> Service:
     promises.mount(operations)
     working = (relay, inbox, Jobs(engine), notifier, operations, copies, promises, LogTeller(engine))
     ends = (notifier, operations, ended, engine, producer, verifier, region, office, replica.region)
-    checks, routers = {"kafka": answering(settings.broker)}, [access.router(engine), operations.router]
+    checks = {"kafka": answering(settings.broker)}
+    routers = [access.router(engine), told.router(db), operations.router]
     app = new_app("VIS", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=record.PATH)
     return Service(
         name="vis",

@@ -10,12 +10,8 @@ from information_platform.access import api, handlers, internal
 from information_platform.access.actions import FactsOwner, Vis
 from information_platform.access.beating import Heart
 from information_platform.settings import Settings
-from kit.http import Client
 from kit.inbox import Handler
 from kit.outbox import Relay
-from kit.own_token import OwnToken
-
-_PATIENCE = 1.0  # seconds that VIS may take to follow; after that the event brings it
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -27,16 +23,13 @@ class Mounted:
     routers: Sequence[APIRouter]
     handlers: Mapping[str, Handler]
     loops: Sequence[Hook]
-    stops: Sequence[Hook]
 
 
-def mounted(engine: Engine, settings: Settings, relay: Relay) -> Mounted:
+def mounted(engine: Engine, settings: Settings, relay: Relay, vis: Vis) -> Mounted:
     """Built before the engine starts."""
-    office, ward = Client(settings.application_url, _PATIENCE), Client(settings.vis_url, _PATIENCE)
-    law = FactsOwner(engine, Vis(ward, OwnToken(office, "information", settings.data)))
+    law = FactsOwner(engine, vis)
     return Mounted(
         routers=[api.router(law, settings.outer_block_lift), internal.router(law)],
         handlers=handlers.handlers(law),
         loops=[Heart(engine.db, settings, relay).run],
-        stops=[office.stop, ward.stop],
     )

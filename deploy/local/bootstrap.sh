@@ -132,6 +132,23 @@ jars() {
     stamp jars "$print"
 }
 
+# --- clients of npm, for tests ----------------------------------------------------------------------------------------
+
+# Without npm, or without a way to its packages, their tests are skipped and say so.
+clients() {
+    local print here=services/application-platform/tests/clients
+    [[ "$WHAT" == test ]] || return 0
+    print="$(fingerprint $here/package-lock.json)"
+    stamped clients "$print" && return
+    command -v npm >/dev/null || { say "npm is not here: tests with its clients are skipped" && return; }
+    say "fetching clients of npm for the tests"
+    mkdir -p "$VENV/clients"
+    cp $here/package.json $here/package-lock.json "$VENV/clients/"
+    (cd "$VENV/clients" && npm ci --ignore-scripts --no-audit --no-fund --legacy-peer-deps) >"$LOG" 2>&1 ||
+        { say "npm failed, so tests with its clients are skipped; its last words: $(tail -2 "$LOG")" && return; }
+    stamp clients "$print"
+}
+
 LOG="$(mktemp)"
 trap 'rm -f "$LOG"' EXIT
 # Two `make` at once (two regions of one checkout): the second waits for the first.
@@ -142,3 +159,4 @@ environment
 dependencies
 house
 jars
+clients

@@ -1,7 +1,7 @@
 """Stores go away, a message cannot be taken, a reader is slow, all while traffic runs: nothing is lost, and it is said in words.
 
 The traffic begins before the first fault and is looked through after the last: every test breaks one thing and mends it.
-FVM_FAULT_KAFKA_AWAY=600 keeps Kafka away for ten minutes instead of one.
+FVM_FAULT_KAFKA_AWAY=600 keeps Kafka away for ten minutes instead of 45 seconds.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from integration_platform.testing import a_message, a_step
 from kit.kafka import Producer
 from kit.outbox import Message
 
-KAFKA_AWAY = float(os.environ.get("FVM_FAULT_KAFKA_AWAY", "60"))  # seconds
+KAFKA_AWAY = float(os.environ.get("FVM_FAULT_KAFKA_AWAY", "45"))  # seconds
 SILENCE = 15.0  # seconds that VIS may leave everybody without an answer while Kafka is away, on a busy machine
 BURST = 1_200  # messages for the slow reader
 SLOW = "0.01"  # seconds it then needs for one message
@@ -46,7 +46,7 @@ async def test_kafka_is_away_for_a_while_and_care_goes_on(
 
     async def said() -> None:
         page = await house.page(browser)
-        assert "Kafka nås inte av alla." in page
+        assert "Kafka nås inte av någon del." in page
         assert "Vården fortsätter i VIS." in page
         assert "Exchange har" in page
         assert "meddelanden som inte nått Kafka (översatta meddelanden)" in page

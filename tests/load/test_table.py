@@ -97,5 +97,5 @@ def test_a_run_is_kept_whole_with_its_budgets(tmp_path):
     told = json.loads(file.read_text())
     assert file.name.endswith("-quick.json")
     assert told["machine"]["cores"] == 2
-    assert told["rows"][0]["budget"] == {"first": 8_000, "later": 10_000, "p99_ms": 15}
-    assert told["rows"][0]["spread"] == {"p50": 1.0, "p99": 2.0, "worst": 3.0}
+    assert told["rows"][0]["budget"] == {"first": 8_000, "later": 10_000, "p95_ms": None, "p99_ms": 15}
+    assert told["rows"][0]["spread"] == {"p50": 1.0, "p99": 2.0, "worst": 3.0, "p95": None}

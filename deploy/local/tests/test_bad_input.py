@@ -81,11 +81,11 @@ def test_stores_that_take_connections_but_say_nothing_are_not_waited_for_long(
     monkeypatch.setattr(databases, "PATIENCE", 0.5)
 
     assert refused(tmp_path, FVM_POSTGRES_URL=f"postgresql://boss:secret@{silent}/postgres") == (
-        f"PostgreSQL does not answer at {silent} (FVM_POSTGRES_URL)."
+        f"PostgreSQL does not answer at {silent}; start it, or correct FVM_POSTGRES_URL."
     )
     monkeypatch.setattr("kit.broker._OPENING", 0.5)
     assert refused(tmp_path, FVM_KAFKA=silent) == (
-        f"Kafka takes connections but does not answer at {silent} (FVM_KAFKA)."
+        f"Kafka takes connections but does not answer at {silent}; look at it, or correct FVM_KAFKA."
     )
 
 
@@ -110,7 +110,7 @@ def test_what_a_failed_first_start_made_in_stores_of_ones_own_is_removed_by_rese
 ) -> None:
     name, kafka = f"r{uuid.uuid4().hex[:8]}", "127.0.0.1:1"
     sentence = refused(tmp_path, FVM_POSTGRES_URL=postgres_url, FVM_KAFKA=kafka, FVM_REGION=name)
-    assert sentence == f"Kafka does not answer at {kafka} (FVM_KAFKA)."
+    assert sentence == f"Kafka does not answer at {kafka}; look at it, or correct FVM_KAFKA."
     assert memory.load(Places(tmp_path).memory).stores == {"FVM_POSTGRES_URL": databases.place(postgres_url)}
 
     for variable, value in (
@@ -149,3 +149,13 @@ def test_data_of_another_postgresql_are_left_alone(tmp_path: Path, monkeypatch: 
         postgres.Server(folder, 5432, Memory().password("postgres")).prepare()
 
     assert [one.name for one in folder.iterdir()] == ["PG_VERSION"]
+
+
+def test_data_whose_password_was_lost_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    remembered = Memory(ports={"postgres": 5432})
+
+    with pytest.raises(Trouble, match=r"region.json has lost the password of the region's PostgreSQL; put back a copy"):
+        postgres.of(Places(tmp_path), remembered)
+
+    assert remembered.passwords == {}

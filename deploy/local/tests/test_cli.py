@@ -81,7 +81,7 @@ def test_a_wrong_database_url_is_said_without_its_password_and_starts_nothing(tm
     outcome = fvm("up", data=tmp_path, FVM_POSTGRES_URL="postgresql://boss:hush@127.0.0.1:1/postgres")
 
     assert outcome.returncode == 1
-    assert "PostgreSQL does not answer at 127.0.0.1:1 (FVM_POSTGRES_URL)." in outcome.stderr
+    assert "PostgreSQL does not answer at 127.0.0.1:1; start it, or correct FVM_POSTGRES_URL." in outcome.stderr
     assert "hush" not in outcome.stderr + outcome.stdout
     assert not (tmp_path / "kafka").exists()
 

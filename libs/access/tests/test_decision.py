@@ -155,6 +155,21 @@ def test_emg_01_an_emergency_assertion_opens_what_is_not_blocked() -> None:
     assert said(THEIRS, Facts(consents=emergency, blocks=(OUTER,))) is Decision.BLOCKED
 
 
+def test_blk_09_what_a_block_does_to_a_row_without_time_says_nothing_of_the_next_row() -> None:
+    labels = {1: THEIRS}
+    facts = Facts(consents=CONSENT, blocks=(Block("b2", "outer", "B", None, 100, 200),))
+    sight = Sight(NURSE, labels, zones(NURSE, labels, SHARING), rules=SHARING, known={7: Known(facts, True)}, now=NOW)
+
+    assert [sight.sees(1, 7, when) for when in (None, (300, 400), (150, 160), (300, 400))] == [False, True, False, True]
+
+
+def test_emg_03_an_emergency_opens_only_what_may_matter() -> None:
+    narrow = Facts(consents=(Consent("A", "A-1", BEFORE, LATER, None, "emergency", ("lak", "upp")),))
+    opened = {info: said(Label("B", "B-1", info), narrow) for info in ("lak", "upp", "voo")}
+
+    assert opened == {"lak": Decision.PERMIT, "upp": Decision.PERMIT, "voo": Decision.NEED_CONSENT}
+
+
 def test_who_does_not_take_part_in_shared_care_does_not_exist_for_others() -> None:
     assert said(Label("C", "C-1", "und"), Facts(consents=CONSENT)) is Decision.DENY
     rules = Rules(sharing=frozenset("B"), not_sharing=frozenset(("B-1",)))

@@ -36,8 +36,19 @@ def test_the_subject_the_main_code_and_the_main_date_are_columns() -> None:
     assert (found.dt, found.dte) == (1_000_000, 2_000_000)
     assert found.patients == {key("Patient/1"): "1"}
     assert key("Patient/1") not in found.refs  # the column says it
-    assert KEYS.token("Observation.code|1") in found.tok
-    assert KEYS.token("Observation.status|final") in found.tok
+    assert KEYS.token("Observation.status||final") in found.tok
+
+
+def test_a_code_is_one_token_and_what_else_it_is_asked_as_stands_once_beside_it() -> None:
+    category = {"coding": [{"system": "urn:s", "code": "c"}, {"code": "alone"}]}
+    found = entries(observation(category=[category]))
+    full, alone = KEYS.token("Observation.category|urn:s|c"), KEYS.token("Observation.category||alone")
+    assert {full, alone} <= set(found.tok)
+    ways = {KEYS.token(f"Observation.{asked}") for asked in ("category|c", "category|urn:s|", "category|alone")}
+    assert ways.isdisjoint(found.tok)
+    assert {(KEYS.token("Observation.category|c"), full), (KEYS.token("Observation.category|urn:s|"), full)} <= (
+        INDEXER.terms.waiting
+    )
 
 
 def test_what_has_none_of_them_says_so() -> None:

@@ -38,22 +38,22 @@ def test_the_memory_of_tokens_is_bounded_and_forgetting_changes_nothing(monkeypa
 @given(st.binary(max_size=2000))
 def test_what_is_packed_is_unpacked(body: bytes) -> None:
     codec = Codec()
-    assert codec.unpack(codec.pack(body)) == body
+    assert codec.unpack(codec.pack(body), 0) == body
     assert codec.pack(body)[0] == ZSTD
 
 
 def test_a_body_that_was_packed_without_a_dictionary_is_read_too() -> None:
-    assert Codec().unpack(bytes([ZSTD]) + zstandard.ZstdCompressor().compress(b"{}")) == b"{}"
+    assert Codec().unpack(bytes([ZSTD]) + zstandard.ZstdCompressor().compress(b"{}"), 0) == b"{}"
 
 
 def test_large_and_noisy_bodies_are_kept() -> None:
     for body in (b"", b"x" * 5_000_000, os.urandom(100_000)):
-        assert Codec().unpack(Codec().pack(body)) == body
+        assert Codec().unpack(Codec().pack(body), 0) == body
 
 
 def test_a_format_of_the_future_is_refused_by_name() -> None:
     with pytest.raises(UnknownFormat, match="2"):
-        Codec().unpack(b"\x02anything")
+        Codec().unpack(b"\x02anything", 0)
 
 
 def test_rows_and_wishes_have_no_room_for_typing_errors() -> None:

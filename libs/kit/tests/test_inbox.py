@@ -128,6 +128,24 @@ async def test_an_event_that_comes_twice_is_effective_once(ward: Ward) -> None:
     assert await ward.notes() == ["e1", "e2", "e3"]
 
 
+async def test_what_does_not_concern_a_reader_is_passed_over_and_its_position_kept(ward: Ward) -> None:
+    inbox = Inbox(
+        ward.db, ward.settings, "choosy", {TOPIC: ward.write}, concerns={TOPIC: lambda value: b"wanted" in value}
+    )
+    for id, data in (("a", b"{}"), ("b", b'{"wanted":1}'), ("c", b"{}")):
+        message = ward._message(id, "p1", TOPIC)
+        await ward.producer.send_all([Message(message.topic, message.key, data, message.headers)])
+    task = asyncio.create_task(inbox.run())
+    where = "select coalesce(sum(position), 0) from inbox_position where reader = 'choosy'"
+    async with asyncio.timeout(20):
+        while await ward.db.pool.fetchval(where) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert [row["event"] for row in await ward.db.pool.fetch("select event from note")] == ["b"]
+
+
 async def test_after_a_kill_the_position_in_the_database_decides(ward: Ward) -> None:
     async with ward.member():
         await ward.tell("e1", "e2")

@@ -1,7 +1,8 @@
 """What operators see of a service: how far behind it is, what was set aside, and who may ask."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 
+from kit.broker import answering
 from kit.caller import Commission
 from kit.db import Database, driver
 from kit.events import CloudEvent, to_headers
@@ -25,6 +27,15 @@ from kit.web import new_app
 
 TOPIC, PATIENT = "sample.note.v1", "191212121212"
 HERE = {"fvm-operator": "jonatan"}
+
+
+@pytest.fixture
+def frozen() -> Iterator[str]:
+    """host:port of a broker that takes connections and says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 def operator() -> Commission:
@@ -262,3 +273,30 @@ def test_a_rate_looks_back_a_minute_and_begins_anew_when_the_number_falls() -> N
     seen = [meter.per_minute("x", number) for _, number in looks]
 
     assert seen == [None, 20, 20, 0, 0, None]
+
+
+async def test_a_service_is_not_silent_because_its_broker_is(bench: Bench, frozen: str) -> None:
+    await bench.tell("a")
+    await bench.listen(1)
+    settings = bench.settings.model_copy(update={"kafka": frozen})
+    operations = Operations("sample", bench.db, settings)
+    checks = {"kafka": answering(settings.broker)}
+    app = new_app(
+        "Sample", db=bench.db, verifier=bench.issuer.verifier("/vis/fhir"), routers=[operations.router], checks=checks
+    )
+    at_first = await asyncio.wait_for(now(app), 2.5)
+    async with asyncio.timeout(20):
+        await operations.lag()  # as the loop of the service does, however long it takes
+    later = await asyncio.wait_for(now(app), 2.5)
+    await operations.stop()
+
+    assert at_first["checks"] == {"database": True, "kafka": False}
+    assert later["lag"]["kafka_why"] == "silent"
+
+
+async def now(app: FastAPI) -> dict[str, Any]:
+    async with AsyncClient(
+        transport=ASGITransport(app, client=("127.0.0.1", 1)), base_url="http://127.0.0.1"
+    ) as client:
+        found: dict[str, Any] = (await client.get("/internal/operations/now", headers=HERE)).json()
+        return found

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient, Response
 
-from application_platform.tokens import guesses
+from application_platform.tokens import clients, guesses
 from application_platform.tokens.guesses import Guesser
 
 DATA = {"grant_type": "client_credentials"}
@@ -32,6 +32,25 @@ async def test_a_guesser_has_to_wait_and_learns_nothing(
     assert 0 < int(answers[4].headers["retry-after"]) <= 301
     right = demo.secret("lab") if client == "lab" else "x"
     assert (await guess(browser, client, right, address)).status_code == 429
+
+
+@pytest.mark.parametrize("client", ["lab", "nobody-at-all", "demo-app", ""])
+async def test_every_guess_costs_one_hash_so_that_time_tells_nothing(
+    demo: Any, browser: AsyncClient, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that exists, one that does not, and an app without a secret: each is compared with a hash of the same cost."""
+    hashed: list[str] = []
+
+    def matches(stored: str, secret: str) -> bool:
+        hashed.append(stored)
+        return False
+
+    monkeypatch.setattr(clients, "_matches", matches)
+    answer = await guess(browser, client, "a-guess", f"198.51.100.{40 + len(client)}")
+
+    assert answer.status_code == 401
+    assert len(hashed) == 1
+    assert hashed[0].split("$")[1:4] == clients.hash_secret("x").split("$")[1:4]  # argon2id, version, memory and rounds
 
 
 async def test_who_guesses_elsewhere_locks_nobody_out(

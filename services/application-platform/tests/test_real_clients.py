@@ -1,13 +1,13 @@
-"""Clients that nobody here wrote sign in and read: Authlib, fhirclient and fhirpy of PyPI; openid-client and fhir-kit-client of npm.
+"""Clients that nobody here wrote sign in and read: Authlib, fhirclient, fhirpy of PyPI; openid-client, fhir-kit-client, fhirclient of npm.
 
-Each is skipped where it is not installed (requirements/dev.in; for npm, NODE_PATH names a folder that has them).
+`make test` installs them (requirements/dev.in, clients/package-lock.json); where npm is not here, its three are skipped.
 """
 
 import asyncio
 import json
-import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -231,9 +231,9 @@ class Node:
 
 @pytest.fixture
 def node(request: pytest.FixtureRequest, tmp_path: Path) -> Node:
-    modules = Path(os.environ.get("NODE_PATH") or "/nowhere")
+    modules = Path(sys.prefix) / "clients/node_modules"  # deploy/local/bootstrap.sh
     if shutil.which("node") is None or not (modules / request.param).exists():
-        pytest.skip(f"npm {request.param} is not installed (NODE_PATH)")
+        pytest.skip(f"npm's {request.param} is not installed: make setup-tests does it where npm is")
     (tmp_path / "node_modules").symlink_to(modules)
     return Node(tmp_path)
 
@@ -271,3 +271,19 @@ async def test_fhir_kit_client_of_npm_finds_the_same_endpoints_whoever_answers_f
 
     told = json.loads(out)
     assert told == {"authorize": f"{region.url}/auth/authorize", "token": f"{region.url}/auth/token", "total": 1}
+
+
+@pytest.mark.parametrize("node", ["fhirclient"], indirect=True)
+async def test_fhirclient_of_npm_finds_its_way_from_the_region_and_reads_its_patient(
+    region: Region, an_app: Any, node: Node
+) -> None:
+    scope = "openid fhirUser launch/patient patient/*.read"
+    run = await node.start("fhirclient.mjs", f"{region.url}/fhir", "demo-app", CALLBACK, scope)
+    assert run.stdin is not None
+    assert run.stdout is not None
+    address = (await run.stdout.readline()).decode().strip()
+    async with region.signed_in(PATIENT) as browser:
+        back = await region.let_in(browser, an_app, address)
+    rest, _ = await run.communicate(f"{back}\n".encode())
+
+    assert json.loads(rest) == {"patient": PATIENT, "total": 1, "fhirUser": f"{region.url}/fhir/Patient/{PATIENT}"}

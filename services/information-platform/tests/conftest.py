@@ -11,6 +11,7 @@ from information_platform import record
 from information_platform.settings import Settings
 from information_platform.testing import Region
 from kit.db import Database
+from kit.keyring import keyring
 from kit.telemetry import TraceContext
 from kit.testing import TestIssuer, fresh_database
 from kit.web import new_app
@@ -24,7 +25,8 @@ async def engine(postgres_url: str) -> AsyncIterator[Engine]:
         settings = Settings(database_url=url, mode="demo")
         db = Database(url)
         await db.start()
-        engine = Engine(db, record.mount(settings), lambda: None)
+        # With FVM_MASTER_KEY in the environment every test of this folder runs on sealed bodies.
+        engine = Engine(db, record.mount(settings), lambda: None, ring=keyring(settings.master_key))
         await engine.start()
         yield engine
         await engine.stop()

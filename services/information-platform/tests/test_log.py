@@ -1,7 +1,7 @@
 """The region's access log: told by every service, collected, judged, kept (sweden.md §4.5)."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -9,8 +9,10 @@ import pytest
 
 from fhirserver.accesslog import AccessLog
 from fhirserver.engine import Engine
+from fhirserver.logpruning import Link, LogPruner
 from fhirserver.logtelling import ToldBatch, opened, outgoing, unpacked
 from information_platform.log import months
+from information_platform.log.keeping import Keeper
 from information_platform.log.testing import (
     DOCTOR,
     NORR,
@@ -91,6 +93,32 @@ async def test_the_collected_log_cannot_be_changed_by_an_ordinary_statement(engi
     for statement in ("update log_batch set rows = 0", "delete from log_entry", "delete from log_batch"):
         with pytest.raises(asyncpg.RaiseError, match="append-only"):
             await engine.db.pool.execute(statement)
+
+
+async def test_log_08_a_source_may_drop_its_rows_when_the_region_holds_them_unchanged(
+    engine: Engine, region: Region
+) -> None:
+    patient, keeper = await a_person(region), Keeper(engine)
+    await tells(engine)
+    await logs(engine, await a_read(engine, patient))
+    [event] = await tells(engine)
+    told = opened(event)
+    link = Link(told.chain, told.seq, told.hash.hex())
+
+    assert await keeper.kept([link]) == []  # on its way
+    await hears(engine, event)
+    assert await keeper.kept([link, Link(told.chain, told.seq + 1, "00" * 32)]) == [(told.chain, told.seq)]
+    assert await keeper.kept([Link(told.chain, told.seq, "00" * 32)]) == []  # another batch stands in its place
+    await engine.db.pool.execute(
+        "insert into log_alarm(source, chain, seq, what) values ('x', $1, $2, 'hash')", told.chain, told.seq
+    )
+    assert await keeper.kept([link]) == []  # somebody must look first
+    await engine.db.pool.execute("delete from log_alarm where source = 'x'")
+    pruner = LogPruner(engine, keeper.kept, 1)
+    while await pruner.once(datetime.now(UTC) + timedelta(days=2)):
+        pass
+    assert await engine.db.pool.fetchval("select count(*) from access_log where chain = $1", told.chain) == 0
+    assert [one for one in (await verify(engine)).findings if one.chain == told.chain] == []
 
 
 def spoiled(event: CloudEvent, **changed: Any) -> CloudEvent:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -11,6 +12,7 @@ from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from information_platform import record
 from information_platform.log import api
+from information_platform.log.checking import Checks
 from information_platform.log.patterns import Patterns
 from information_platform.log.reporting import Reports
 from information_platform.log.testing import (
@@ -276,6 +278,39 @@ async def test_patterns_open_review_tasks_that_a_manager_closes(
     assert (await client.post(f"/information/log/reviews/{one}", json=closed, headers=reviewer)).status_code == 404
     done = (await client.get("/information/log/reviews?state=not-justified", headers=reviewer)).json()["reviews"]
     assert [(task["id"], task["closed_by"]) for task in done] == [(one, "SE0000000001-P9")]
+    logged = await engine.db.pool.fetch("select actor, args from access_log where activity = 'review'")
+    assert [tuple(row) for row in logged] == [("SE0000000001-P9", "not-justified")]
+
+
+async def test_log_02_each_month_a_few_accesses_of_each_unit_are_drawn_for_review(
+    engine: Engine, region: Region, client: httpx2.AsyncClient, reviewer: dict[str, str]
+) -> None:
+    patients = [await a_person(region) for _ in range(4)]
+    ward = replace(WARD, unit="SE0000000001-N78")
+    nurse, robot = replace(DOCTOR, commission=ward), Caller("robot", "system", "robot", commission=ward)
+    await collected(
+        engine,
+        *[await a_read(engine, patient, nurse) for patient in patients],
+        *[await a_read(engine, patient, robot) for patient in patients],
+    )
+    checks = Checks(engine, 3)
+    at = datetime.now(UTC)
+    later = (at.replace(day=1) + timedelta(days=33)).replace(day=3)
+
+    assert await checks.once(later) >= 3
+    assert await checks.once(later) == 0  # once a month
+    found = (await client.get("/information/log/reviews?count=1000", headers=reviewer)).json()["reviews"]
+    drawn = [one for one in found if one["pattern"] == "random"]
+    mine = [one for one in drawn if one["unit"] == ward.unit]
+    assert len(mine) == 3
+    assert "robot" not in {one["actor"] for one in drawn}
+    assert all(one["patient"] for one in mine)
+    closed = {"justified": True, "note": "Var i vården av patienten"}
+    by = mine[0]["id"]
+    assert (await client.post(f"/information/log/reviews/{by}", json=closed, headers=reviewer)).status_code == 200
+    (month,) = (await client.get("/information/log/checks", headers=reviewer)).json()["checks"]
+    assert (month["month"], month["justified"], month["not_justified"]) == (f"{at:%Y-%m}", 1, 0)
+    assert month["drawn"] == month["open"] + 1
 
 
 async def _looked(engine: Engine) -> None:

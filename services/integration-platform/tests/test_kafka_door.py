@@ -23,6 +23,7 @@ from kit.outbox import Message as Sent
 from kit.testing import fresh_database, fresh_topics
 
 RECORD, INBOX, ENDED = "exchange.record.v1", "exchange.inbox.v1", "application.session-revoked.v1"
+ORDERED = "information.erasure-ordered.v1"
 PNR = "http://electronichealth.se/identifier/personnummer"
 
 
@@ -30,7 +31,7 @@ PNR = "http://electronichealth.se/identifier/personnummer"
 async def place(postgres_url: str, kafka_bootstrap: str) -> AsyncIterator[dict[str, str]]:
     """Environment of a region of one's own."""
     async with (
-        fresh_topics(kafka_bootstrap, [RECORD, INBOX, ENDED]) as region,
+        fresh_topics(kafka_bootstrap, [RECORD, INBOX, ENDED, ORDERED]) as region,
         fresh_database(postgres_url, "integration_platform") as url,
     ):
         yield {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from integration_platform.testing import a_message, an_oru
+from integration_platform.testing import a_message, a_pid, an_oru
 
 UNKNOWN = a_message("ZZZ^Z99", "PID|1||191212121212", control="Z1")
 
@@ -78,6 +78,15 @@ async def test_the_queue_and_the_doors_are_measured(exchange: Any, operator: Asy
     assert (before["translator"]["waiting"], after["translator"]["waiting"]) == (1, 0)
     assert after["translator"]["per_minute"] == 1
     assert after["door mllp"]["per_minute"] == 1
+
+
+async def test_messages_taken_with_a_warning_are_counted_by_door(exchange: Any, operator: AsyncClient) -> None:
+    wrong = a_pid("191212121213^^^SE&1.2.752.129.2.1.3.1&ISO^NNSWE")
+    await exchange.send(an_oru("W1"))
+    await exchange.send(an_oru("W2", pid=wrong))
+    steps = {step["name"]: step["warned"] for step in (await operator.get("/lag")).json()["steps"]}
+
+    assert steps == {"translator": 0, "door mllp": 1, "door events": 0, "door inbox": 0}
 
 
 async def test_what_is_told_again_is_marked_and_keeps_its_number(exchange: Any, operator: AsyncClient) -> None:

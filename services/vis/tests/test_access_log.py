@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -9,8 +10,12 @@ import httpx2
 import pytest
 
 from fhircore.types import TYPES
-from fhirserver.accesslog import broken_links
+from fhirserver.accesslog import Entry, broken_links
 from fhirserver.engine import Engine
+from fhirserver.logpruning import Link, LogPruner
+from fhirserver.logtelling import LogTeller
+from kit.caller import Caller
+from kit.outbox import LARGEST
 
 
 @pytest.fixture
@@ -105,6 +110,72 @@ async def test_reads_that_arrive_together_are_each_logged(
     rows = await since(other_connection, last)
     assert len(rows) == 100
     assert {row["patients"][0] for row in rows} == {engine.keys.of(f"Patient/{patient}") for patient in patients}
+
+
+async def test_log_08_old_rows_go_when_the_region_holds_them_and_the_chains_stay_whole(
+    ward: Any, doctor: httpx2.AsyncClient, engine: Engine, other_connection: asyncpg.Connection
+) -> None:
+    con = other_connection
+    patient = await ward.patient()
+    for _ in range(3):
+        await doctor.get(f"/Patient/{patient}")
+    soon = datetime.now(UTC) + timedelta(days=31)
+    asked: list[Link] = []
+
+    async def all_of_them(links: Any) -> list[tuple[int, int]]:
+        asked.extend(links)
+        return [(link.chain, link.seq) for link in links]
+
+    async def none_of_them(links: Any) -> list[tuple[int, int]]:
+        return []
+
+    before = await con.fetchval("select count(*) from access_log")
+    assert await LogPruner(engine, all_of_them, 30).once(soon) == 0  # not told yet
+    async with engine.db.pool.acquire() as mine:
+        while await LogTeller(engine).once(mine):
+            pass
+    assert await LogPruner(engine, none_of_them, 30).once(soon) == 0  # told, but the region does not hold them
+    assert await LogPruner(engine, all_of_them, 30).once(datetime.now(UTC)) == 0  # too young
+    assert await con.fetchval("select count(*) from access_log") == before
+    while await LogPruner(engine, all_of_them, 30).once(soon):
+        pass
+
+    assert await con.fetchval("select count(*) from access_log") == 0
+    assert all(len(bytes.fromhex(link.hash)) == 32 for link in asked)
+    assert await broken_links(con) == []
+    await doctor.get(f"/Patient/{patient}")  # the chains go on where they were
+    assert await broken_links(con) == []
+    undo = con.transaction()
+    await undo.start()
+    last = await con.fetchrow("select chain, seq from access_log order by id desc limit 1")
+    await con.execute("update access_chain set gone = now() where chain = $1 and seq = $2", *last)
+    assert await broken_links(con) == [tuple(last)]  # said to be gone, and there
+    await undo.rollback()
+
+
+async def test_log_09_a_request_about_very_many_is_told_in_parts_that_fit(
+    engine: Engine, other_connection: asyncpg.Connection
+) -> None:
+    last = await newest(other_connection)
+    caller = Caller("robot", "system", "robot")
+    places = [(7_000_000_000_000_000_000 + number, 1, 1) for number in range(20_000)]
+    async with engine.db.pool.acquire() as con:
+        small = Entry(caller, "read", places[:1], 1)
+        await engine.log.append(con, [small, Entry(caller, "export", places, 20_500, 7), small])
+        async with con.transaction():  # as writers do it
+            await engine.log.append(con, [Entry(caller, "export", places[:9_000], 9_000)])
+        engine.log.settled(con)
+        events = []
+        while (await LogTeller(engine).once(con)) or not events:
+            events += await con.fetch("delete from outbox where topic = 'audit.access.v1' returning value")
+
+    rows = await since(other_connection, last)
+    exports = [row for row in rows if row["activity"] == "export"]
+    assert [len(row["patients"]) for row in exports] == [8000, 8000, 4000, 8000, 1000]
+    assert [(row["returned"], row["withheld"]) for row in exports[:3]] == [(8000, 7), (8000, 0), (4500, 0)]
+    assert [len(row["patients"]) for row in rows if row["activity"] == "read"] == [1, 1]
+    assert await broken_links(other_connection) == []
+    assert max(len(event["value"]) for event in events) < LARGEST
 
 
 @pytest.mark.parametrize(

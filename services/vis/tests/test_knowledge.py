@@ -15,7 +15,8 @@ from kit.db import Database
 from kit.events import CloudEvent, UnreadableEvent
 from kit.http import Answer
 from kit.problems import Unavailable
-from vis.knowledge import TOPIC, Copies, handlers
+from vis.knowledge import TOPIC, Copies
+from vis.region_changes import handlers
 
 URL = "http://example.org/fhir/StructureDefinition/named"
 CLAIMS = {"resourceType": "Patient", "meta": {"profile": [URL]}, "active": True}

@@ -20,6 +20,8 @@ BEGUN, ENDS = datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 KNOWN = Relation(WARD.unit, BEGUN, ENDS)
 CHOICE = Choice("session-1", ENDS)
 CONSENT = Consent(NORR, WARD.unit, BEGUN)
+_STATUS = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+ACTIVE = {"clinicalStatus": {"coding": [{"system": _STATUS, "code": "active"}]}}
 
 
 @pytest.fixture
@@ -151,6 +153,40 @@ async def test_no_way_of_looking_tells_whether_the_hidden_is_there(
     assert after == before
     made = await nurse.post("/Observation", json=body, headers=condition)
     assert made.status_code == 201
+
+
+async def test_emg_03_an_emergency_opens_the_kinds_of_information_that_it_is_about_by_every_way(
+    ward: Any, nurse: httpx2.AsyncClient, patient: str
+) -> None:
+    hidden = await written_by(ward, PRIVATE, patient)  # `und`
+    async with ward.client("system", commission=PRIVATE, subject="s", client_id="s") as system:
+        allergy = await ward.add(
+            {"resourceType": "AllergyIntolerance", **ACTIVE, "patient": {"reference": f"Patient/{patient}"}}, system
+        )
+    relation = {"relations": (KNOWN,)}
+    await facts_of(ward.engine, patient, **relation)
+    before = [(await nurse.get(look)).json() for look in _ways(patient, hidden)]
+    narrow = Consent(NORR, WARD.unit, BEGUN, info=("upp",))
+    await facts_of(ward.engine, patient, **relation, consents=(narrow,))
+
+    assert (await nurse.get(f"/AllergyIntolerance/{allergy}")).status_code == 200
+    assert await ward.ids(f"/AllergyIntolerance?patient={patient}", nurse) == [allergy]
+    assert (await nurse.get(f"/Observation/{hidden}")).status_code == 403
+    assert await ward.ids(f"/Observation?patient={patient}", nurse) == []
+    for look, was in zip(_ways(patient, hidden), before, strict=True):
+        after = (await nurse.get(look)).json()
+        for bundle in (was, after):
+            assert f"Observation/{hidden}" not in str(bundle.get("entry", ""))
+    await facts_of(ward.engine, patient, **relation, consents=(narrow, CONSENT))
+    assert (await nurse.get(f"/Observation/{hidden}")).status_code == 200
+
+
+def _ways(patient: str, hidden: str) -> list[str]:
+    return [
+        f"/Patient/{patient}/$everything", f"/Observation?patient={patient}&_total=accurate", f"/Observation?_id={hidden}",
+        f"/Patient?_id={patient}&_revinclude=Observation:subject", f"/Patient/{patient}/Observation",
+        f"/Observation/$lastn?patient={patient}", f"/Observation/{hidden}/_history",
+    ]  # fmt: skip
 
 
 async def test_without_a_relation_a_patient_is_found_by_name_number_and_birth_date_only(

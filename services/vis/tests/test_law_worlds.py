@@ -93,7 +93,7 @@ def facts(dice: random.Random, version: int) -> Facts:
             dice,
             lambda: Consent(
                 dice.choice(PROVIDERS), unit(), dice.choice((BEFORE, BEFORE, LATER)), dice.choice((None, LATER)),
-                dice.choice((None, "me")),
+                dice.choice((None, "me")), "consent", dice.choice(((), (), ("lak",), ("upp", "und"))),
             ),
             4,
         ),
@@ -149,6 +149,39 @@ async def test_the_predicate_and_the_function_agree_on_every_row(con: Connection
             )
     finally:
         await transaction.rollback()
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_what_is_asked_once_about_one_patient_says_the_same_as_row_by_row(con: Connection, seed: int) -> None:
+    """The two short ways of a search about one patient: the patient as a value, and, where no block stands, labels only."""
+    dice = random.Random(1_000 + seed)
+    labels = {
+        row[0]: Label(*row[1:]) for row in await con.fetch("select id, provider, unit, info, security from label")
+    }
+    transaction = con.transaction()
+    await transaction.start()
+    shown = 0
+    try:
+        for patient in PATIENTS:
+            known = facts(dice, seed + 1)
+            assert await put_facts(con, [patient], known)
+            rows = await con.fetch("select key, pat, lab, dt, dte from res where pat = $1", patient)
+            for _ in range(3):
+                actor = an_actor(dice)
+                sight = Sight(actor, labels, zones(actor, labels, RULES), rules=RULES, now=NOW)
+                decided = {r["key"]: _decided(actor, labels[r["lab"]], r, {patient: known}) for r in rows}
+                expected = {key for key, one in decided.items() if one is Decision.PERMIT}
+                values = Values()
+                parts = [f"r.pat = {values.add(patient, 'bigint')}", *seen(sight, values, "r", "$1::bigint")]
+                found = await con.fetch(f"select r.key from res r where {' and '.join(parts)}", *values.all)
+                assert {row["key"] for row in found} == expected, actor
+                if actor.cares and not known.blocks:
+                    sight.known = {patient: Known(known, related(actor, known))}
+                    assert {r["key"] for r in rows if r["lab"] in sight.shown_of(patient)} == expected, actor
+                shown += len(expected)
+    finally:
+        await transaction.rollback()
+    assert shown > 0
 
 
 def _decided(actor: Actor, label: Label, row: Any, world: dict[int, Facts]) -> Decision:

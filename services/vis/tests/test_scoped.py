@@ -96,6 +96,55 @@ async def test_no_other_interaction_goes_around_it(ward: Any, two: Any, an_obser
             assert all(one["resource"]["resourceType"] == "Observation" for one in brought.get("entry", []))
 
 
+async def test_a_filter_holds_or_is_refused_at_every_interaction_that_reads(
+    ward: Any, two: Any, an_observation_of: Any, later: Any
+) -> None:
+    """`?category=laboratory` reaches the laboratory's rows by read and search; all else is refused, and shows no vital sign."""
+    one, _, ids = two
+    lab = f"category={CATEGORY}|laboratory"
+    condition = {"if-none-exist": "code=scoped&category=vital-signs", "fvm-patient": one}
+    query = f'{{ Observation(id: "{ids["vital"]}") {{ id status }} }}'
+    listed = f'{{ Patient(id: "{one}") {{ id ObservationList(_reference: patient) {{ id }} }} }}'
+    subscription = {
+        "resourceType": "Subscription", "status": "requested", "reason": "x", "criteria": "Observation?code=scoped",
+        "channel": {"type": "rest-hook", "endpoint": "http://127.0.0.1:9/x"},
+    }  # fmt: skip
+    scope = f"user/Observation.rs?{lab} user/Patient.rs user/Observation.c user/Subscription.cruds"
+    async with ward.client("staff", commission=NORRBY, scope=scope) as app:
+        answers = {
+            "read": await app.get(f"/Observation/{ids['vital']}"),
+            "vread": await app.get(f"/Observation/{ids['vital']}/_history/1"),
+            "history": await app.get(f"/Observation/{ids['vital']}/_history"),
+            "everything": await app.get(f"/Patient/{one}/$everything"),
+            "revinclude": await app.get(f"/Patient?_id={one}&_revinclude=Observation:subject"),
+            "has": await app.get(f"/Patient?_has:Observation:patient:category=vital-signs&_id={one}"),
+            "compartment": await app.get(f"/Patient/{one}/Observation?category=vital-signs"),
+            "all": await app.get(f"/Patient/{one}/*?_type=Observation"),
+            "lastn": await app.get(f"/Observation/$lastn?patient={one}&category=vital-signs"),
+            "meta": await app.get(f"/Observation/{ids['vital']}/$meta"),
+            "graphql": await app.get("/$graphql", params={"query": query}),
+            "graphql list": await app.get("/$graphql", params={"query": listed}),
+            "subscription": await app.post("/Subscription", json=subscription),
+            "condition": await app.post("/Observation", json=an_observation_of(one, "scoped"), headers=condition),
+        }
+    async with ward.client("system", scope=f"system/Observation.rs?{lab}", commission=NORRBY) as system:
+        answers["export"] = await system.get("/$export?_type=Observation", headers=later.headers)
+        answers["system search"] = await system.get("/?_type=Observation&code=scoped")
+    told = {way: (answer.status_code, ids["vital"] in _resources(answer)) for way, answer in answers.items()}
+
+    assert {way for way, (_, shown) in told.items() if shown} == set()
+    refused = {way for way, (status, _) in told.items() if status in (400, 403, 404)}
+    assert refused == set(told) - {"everything", "revinclude"}, (
+        told
+    )  # these show what unfiltered scopes reach, and no more
+
+
+def _resources(answer: Any) -> str:
+    """What an answer shows, without the address that was asked for and without what a refusal says of it."""
+    body = answer.json()
+    return "" if body.get("resourceType") == "OperationOutcome" or "errors" in body else str(body.get("entry", body))
+
+
 async def test_an_app_writes_about_its_patient_and_about_nobody_else(
     ward: Any, two: Any, an_observation_of: Any
 ) -> None:

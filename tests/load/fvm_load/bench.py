@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fvm_load.flames import Flames
 from fvm_load.ledger import Ledger
 from fvm_load.processes import Watch
 from fvm_load.rows import Row
@@ -27,6 +28,7 @@ class Bench:
     watch: Watch
     tell: Callable[[str], None]
     rows: list[Row] = field(default_factory=list)
+    flames: Flames | None = None
     resting: dict[str, float] = field(default_factory=dict)  # cores each process uses when nobody asks anything
 
     def seconds(self, most: float) -> float:
@@ -65,9 +67,10 @@ class Bench:
 
 @dataclass(slots=True)
 class Meter:
-    """CPU and log between two moments."""
+    """CPU and log between two moments, and flames where they are wanted. `key`: the row's."""
 
     bench: Bench
+    key: str
     service: str = ""  # whose log is looked at
     _began: float = 0.0
     _cpu: dict[int | str, tuple[str, float]] = field(default_factory=dict)
@@ -75,13 +78,17 @@ class Meter:
 
     async def start(self) -> None:
         self._log = await self.bench.ledger.logged(self.service)
+        if self.bench.flames is not None:
+            self.bench.flames.begin(self.key, self.bench.watch.groups)
         self._began = time.monotonic()
         self._cpu = self.bench.watch.now()
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds by process since the start, without what it uses at rest."""
+        """CPU seconds by process since the start, without what it uses at rest. Ends the flames."""
         seconds, resting = time.monotonic() - self._began, self.bench.resting
         used = self.bench.watch.since(self._cpu)
+        if self.bench.flames is not None:
+            self.bench.flames.end()
         return {name: max(0.0, cpu - seconds * resting.get(name, 0.0)) for name, cpu in used.items()}
 
     async def log(self, requests: int) -> str:

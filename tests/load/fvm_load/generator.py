@@ -59,5 +59,5 @@ async def _wrk(base: Base, requests: Sequence[bytes], connections: int, seconds:
     if not told:
         raise OSError(f"wrk failed: {out.decode(errors='replace').strip()[-300:]}")
     found = json.loads(told[-1])
-    spread = Spread(found["p50"] / 1e3, found["p99"] / 1e3, found["max"] / 1e3) if found["requests"] else None
+    spread = Spread(*(found[name] / 1e3 for name in ("p50", "p99", "max", "p95"))) if found["requests"] else None
     return Load(found["requests"], found["refused"], found["broken"], found["us"] / 1e6, spread, "wrk")

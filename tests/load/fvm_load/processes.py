@@ -15,12 +15,12 @@ class Watch:
     """The CPU seconds of named groups of processes, and of the load generator (this process and its children)."""
 
     def __init__(self, groups: Mapping[str, Pids]) -> None:
-        self._groups = groups
+        self.groups = groups
 
     def now(self) -> dict[int | str, tuple[str, float]]:
         """By pid: its group and the CPU seconds it has used so far."""
         found: dict[int | str, tuple[str, float]] = {}
-        for name, pids in self._groups.items():
+        for name, pids in self.groups.items():
             for pid in pids():
                 found[pid] = (name, cpu_seconds(pid))
         own = os.times()
@@ -36,7 +36,7 @@ class Watch:
 
     def memory(self) -> dict[str, float]:
         """Proportional set size of each group in MB (10^6 bytes)."""
-        return {name: sum(map(pss, pids())) * 1024 / 1e6 for name, pids in self._groups.items()}
+        return {name: sum(map(pss, pids())) * 1024 / 1e6 for name, pids in self.groups.items()}
 
 
 def cpu_seconds(pid: int) -> float:

@@ -10,13 +10,17 @@ Better = Literal["more", "less"]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`first`: the first target; `later`: that of the finished house; `p99`: ms the slowest hundredth may begin at."""
+    """`first`: the first target; `later`: that of the finished house; `p99`: ms the slowest hundredth may begin at,
+    `p95` the slowest twentieth."""
 
     first: float | None = None
     later: float | None = None
     p99: float | None = None
     better: Better = "more"
+    p95: float | None = None
 
+
+_WIDE = (("chained", 8), ("has", 8), ("code", 8), ("name", 16))
 
 # First targets are the spine's, later ones the house's (2 cores, load generator included). Keys are Row.key.
 BUDGETS = {
@@ -36,10 +40,13 @@ BUDGETS = {
     "search/patient/staff/16": Budget(None, 2_500, 15),
     "search/date/staff/16": Budget(None, 2_500, 15),
     "search/code/staff/16": Budget(None, 2_500, 15),
+    **{f"wide/{one}/{law}/{many}": Budget(p95=20) for one, many in _WIDE for law in ("staff", "population")},
     "mllp": Budget(5_000, 10_000, 20),
     "mllp/disk": Budget(None, 2_000, better="less"),
     "visible/fhir": Budget(300, 200, 1_000, better="less"),
     "visible/page": Budget(300, 200, 1_000, better="less"),
+    "portal/chart": Budget(p95=1_000, better="less"),
+    "portal/part": Budget(p95=300, better="less"),
     "idle": Budget(1_500, 1_500, better="less"),
     "idle/after": Budget(None, 1_500, better="less"),
     "disk/vis": Budget(None, 1_024, better="less"),
@@ -77,7 +84,7 @@ class Row:
     def kept(self) -> dict[str, Any]:
         """As it stands in the JSON file."""
         budget = self.budget
-        goal = {"first": budget.first, "later": budget.later, "p99_ms": budget.p99}
+        goal = {"first": budget.first, "later": budget.later, "p95_ms": budget.p95, "p99_ms": budget.p99}
         return asdict(self) | {"budget": goal}
 
 

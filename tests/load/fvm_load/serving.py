@@ -35,7 +35,7 @@ async def measure(bench: Bench, stream: Stream) -> Row:
     asked = stream.requests[: stream.probe]
     answers = await client.ask_all(stream.base, asked)
     statuses = Counter(answer.status for answer in answers)
-    meter = Meter(bench, stream.service)
+    meter = Meter(bench, stream.key, stream.service)
     await meter.start()
     load = await generator.load(stream.base, stream.requests, stream.connections, stream.seconds)
     used = meter.cpu()
@@ -50,7 +50,12 @@ async def measure(bench: Bench, stream: Stream) -> Row:
         count=load.count,
         seconds=load.seconds,
         cpu=per_item(used, load.count),
-        more={"generator": load.by, "connections": stream.connections, "bytes": _bytes(answers)},
+        more={
+            "generator": load.by,
+            "connections": stream.connections,
+            "bytes": _bytes(answers),
+            "withheld": round(sum(map(_withholds, answers)) / max(1, len(answers)), 3),
+        },
     )
     if row.log == "off":
         row.key += "/log-off"  # another figure, with another budget
@@ -76,6 +81,11 @@ def told(load: Load, probed: Counter[int]) -> tuple[dict[str, int], str]:
     if load.count >= 500 and abs(load.refused / load.count - share) > 0.1:
         notes.append(f"refused were {load.refused / load.count:.0%}, when asked one by one {share:.0%}")
     return found, "; ".join(notes)
+
+
+def _withholds(answer: client.Answer) -> bool:
+    """Whether the law withheld it, or something of it: a searchset says so in an entry of its own."""
+    return answer.status in (403, 404) or b'"code":"suppressed"' in answer.body
 
 
 def _bytes(answers: Sequence[client.Answer]) -> int:

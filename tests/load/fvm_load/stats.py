@@ -19,6 +19,7 @@ class Spread:
     p50: float
     p99: float
     worst: float
+    p95: float | None = None
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Spread | None":
@@ -26,7 +27,8 @@ class Spread:
         if not seconds:
             return None
         ordered = sorted(seconds)
-        return cls(percentile(ordered, 0.5) * 1e3, percentile(ordered, 0.99) * 1e3, ordered[-1] * 1e3)
+        p50, p99, p95 = (percentile(ordered, share) * 1e3 for share in (0.5, 0.99, 0.95))
+        return cls(p50, p99, ordered[-1] * 1e3, p95)
 
 
 def per_item(seconds: Mapping[str, float], count: int) -> dict[str, float]:

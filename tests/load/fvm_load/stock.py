@@ -1,5 +1,6 @@
 """What is there to read: ids, patients, and rows of two care providers, found and made before measuring."""
 
+import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ _TYPES = ("Observation", "Encounter", "MedicationRequest", "Procedure", "Diagnos
 _PAGE, _PAGES = 200, 10  # resources of a page, pages of a type
 _FOREIGN = 600  # rows that another care provider owns
 _SEED = 20260101
+_RULES = 1.5  # seconds within which every process has read who shares records
 
 
 class CannotPrepare(Exception):
@@ -25,9 +27,11 @@ class CannotPrepare(Exception):
 
 @dataclass(slots=True)
 class Stock:
-    """`ids` are "Type/id" by care provider ("": whoever `bench` writes for); `sample` is an Observation as stored."""
+    """`ids` are "Type/id" by care provider ("": whoever `bench` writes for), `about` whom each is about ("Patient/id");
+    `sample` is an Observation as stored."""
 
     ids: dict[str, list[str]] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
     patients: list[str] = field(default_factory=list)
     sample: dict[str, Any] = field(default_factory=dict)
 
@@ -49,13 +53,22 @@ async def prepare(bench: Bench) -> Stock:
         raise CannotPrepare("VIS holds no Observation and none could be imported (../shared/data/synthea)")
     stock.sample = next((one for one in observations if "valueQuantity" in one), observations[0])
     stock.ids[""] = [f"{one['resourceType']}/{one['id']}" for one in found]
-    stock.patients = sorted({subject for one in observations if (subject := _subject(one))})
-    for provider in bench.tokens.providers:
-        stock.ids[provider] = await _owned(bench, base, stock, bench.tokens.of(provider)[0])
-    staff = [one for provider in bench.tokens.providers for one in bench.tokens.of(provider)]
-    bench.tell("letting the staff know their patients")
-    await knowing.acquaint(bench.target.databases, staff, stock.patients)
+    stock.about = dict(zip(stock.ids[""], map(_subject, found), strict=True))
+    stock.patients = sorted(set(stock.about.values()) - {""})
+    await _acquaint(bench, base, stock)
     return stock
+
+
+async def _acquaint(bench: Bench, base: Base, stock: Stock) -> None:
+    """Finds whose rows are whose while everybody knows everybody, then lets a part of it be withheld (D19)."""
+    bench.tell("letting the staff know their patients")
+    databases, staff = bench.target.databases, bench.tokens.staff
+    await knowing.acquaint(databases, staff, stock.patients)
+    patients = list(stock.patients)
+    for provider in bench.tokens.providers:
+        stock.ids[provider] = await _owned(base, stock, bench.tokens.of(provider)[0], patients)
+    await knowing.acquaint(databases, staff, patients, strangers=True)
+    await asyncio.sleep(_RULES)
 
 
 def observation(sample: dict[str, Any], patient: str, nth: int) -> bytes:
@@ -67,16 +80,25 @@ def observation(sample: dict[str, Any], patient: str, nth: int) -> bytes:
 
 
 def mixed(stock: Stock, staff: Sequence[Staff], base: Base, foreign: float = 0.15) -> list[bytes]:
-    """Reads by staff of several care providers, each mostly of their own provider's rows: `foreign` are withheld."""
+    """Reads by staff of several care providers, each mostly of their own provider's rows: the share `foreign` is others'.
+    Patients come equally often, however many rows they have, so that one of them does not decide how much is withheld."""
     dice = random.Random(_SEED)
     providers = sorted({one.provider for one in staff})
+    rows = {provider: _by_patient(stock, stock.ids[provider]) for provider in providers}
     requests = []
     for _ in range(4_000):
         one = dice.choice(staff)
         others = [provider for provider in providers if provider != one.provider]
         of = dice.choice(others) if dice.random() < foreign else one.provider
-        requests.append(base.request("GET", f"/{dice.choice(stock.ids[of])}", one.token))
+        requests.append(base.request("GET", f"/{dice.choice(dice.choice(rows[of]))}", one.token))
     return requests
+
+
+def _by_patient(stock: Stock, ids: Sequence[str]) -> list[list[str]]:
+    found: dict[str, list[str]] = {}
+    for id in ids:
+        found.setdefault(stock.about[id], []).append(id)
+    return list(found.values())
 
 
 def plain(stock: Stock, token: str, base: Base) -> list[bytes]:
@@ -95,26 +117,30 @@ async def made(base: Base, token: str, resource: bytes, patient: str = "") -> st
     return f"{type_name}/{answer.json()['id']}"
 
 
-async def _owned(bench: Bench, base: Base, stock: Stock, staff: Staff) -> list[str]:
-    """Rows that this care provider owns: those stored already that its staff see, else new ones."""
+async def _owned(base: Base, stock: Stock, staff: Staff, patients: list[str]) -> list[str]:
+    """Rows that this care provider owns: those stored already that its staff see, else new ones, whose patients are added."""
     seen = await client.ask_all(base, [base.request("GET", f"/{id}", staff.token) for id in stock.ids[""]])
     own = [id for id, answer in zip(stock.ids[""], seen, strict=True) if answer.status == 200]
     if len(own) >= _FOREIGN:
         return own
-    requests = []
+    requests, about = [], []
     for nth in range(20):
         person = {"resourceType": "Patient", "name": [{"family": "Mätning", "given": [f"Nr {nth}"]}]}
         patient = await made(base, staff.token, msgspec.json.encode(person))
+        patients.append(patient)
         headers = {"FVM-Patient": patient.removeprefix("Patient/")}
         for number in range(_FOREIGN // 20):
             body = observation(stock.sample, patient, number)
             requests.append(base.request("POST", "/Observation", staff.token, body, headers))
+            about.append(patient)
     answers = await client.ask_all(base, requests, connections=16)
-    created = [f"Observation/{answer.json()['id']}" for answer in answers if answer.status == 201]
+    pairs = zip(answers, about, strict=True)
+    created = {f"Observation/{answer.json()['id']}": patient for answer, patient in pairs if answer.status == 201}
     if len(created) < len(requests) // 2:
         refused = next(answer for answer in answers if answer.status != 201)
         raise CannotPrepare(f"staff may not write: {refused.status} {refused.body[:200].decode(errors='replace')}")
-    return own + created
+    stock.about |= created
+    return own + list(created)
 
 
 async def _collect(base: Base, token: str, type_name: str, pages: int) -> list[dict[str, Any]]:
@@ -132,8 +158,9 @@ async def _collect(base: Base, token: str, type_name: str, pages: int) -> list[d
         after = [link["url"] for link in bundle.get("link", ()) if link["relation"] == "next"]
         if not after:
             break
-        query = urlsplit(after[0]).query  # the link has the public address; we stay at the door we measure
-        below = f"/{type_name}?{query}"
+        # The link has the public address; we stay at the door we measure. Some servers page at the type, some at the base.
+        parts = urlsplit(after[0])
+        below = f"{f'/{type_name}' if parts.path.endswith(f'/{type_name}') else ''}?{parts.query}"
     return found
 
 

@@ -29,9 +29,12 @@ def goal(value: float | None, wanted: float | None, budget: Budget) -> str:
 
 
 def spread(row: Row) -> str:
-    """`1.2 / 3.4`, with the p99 marked where it has a budget."""
+    """`1.2 / 3.4`, with the p99 marked where it has a budget; the p95 instead where that has one."""
     if row.spread is None:
         return ""
+    if row.budget.p95 is not None:
+        mark = {True: " ✓", False: " ✗", None: ""}[meets(row.spread.p95, row.budget.p95, "less")]
+        return f"{number(row.spread.p50)} / p95 {number(row.spread.p95)}{mark}"
     mark = {True: " ✓", False: " ✗", None: ""}[meets(row.spread.p99, row.budget.p99, "less")]
     return f"{number(row.spread.p50)} / {number(row.spread.p99)}{mark}"
 
@@ -80,7 +83,7 @@ def sizes(found: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     paths = {key: f"{row['path']} {row['law']}".strip() for rows in found.values() for key, row in rows.items()}
     head = ("at this many resources", *(f"{size:,}" for size in found), "unit")
     lines = [
-        (path, *(number(rows[key]["value"]) if key in rows else "–" for rows in found.values()),
+        (path, *(_at(rows.get(key)) for rows in found.values()),
          next(rows[key]["unit"] for rows in found.values() if key in rows))
         for key, path in paths.items()
     ]  # fmt: skip
@@ -90,6 +93,17 @@ def sizes(found: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> list[str]:
         "  ".join(text.ljust(width) if place in (0, last) else text.rjust(width) for place, (text, width) in pairs)
         for pairs in (list(enumerate(zip(line, widths, strict=True))) for line in (head, *lines))
     ]
+
+
+def _at(row: Mapping[str, Any] | None) -> str:
+    """The figure, with the slowest hundredth where there is one; in a budget of the slowest twentieth that."""
+    if row is None:
+        return "–"
+    spread, goal = row.get("spread"), row.get("budget", {})
+    name = "p95" if goal.get("p95_ms") else "p99"
+    if not spread or spread.get(name) is None:
+        return number(row["value"])
+    return f"{number(row['value'])} ({name} {number(spread[name])} ms)"
 
 
 def costs(rows: Sequence[Row]) -> list[str]:

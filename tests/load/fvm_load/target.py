@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from fvm import memory as remembered
-from fvm import pids, state
+from fvm import pids, postgres, state
 from fvm.databases import Admin
 from fvm.places import Places, checkout
 from fvm.ports import listener
@@ -35,6 +35,7 @@ class Target:
     token: str = ""
     public: str = ""  # VIS's FHIR base as everybody knows it; only of a region of this machine's data folder
     data: Path | None = None
+    admin: str = ""  # PostgreSQL as its administrator; of such a region too
 
     @property
     def gateway_vis(self) -> str:
@@ -58,7 +59,7 @@ def _local(options: argparse.Namespace) -> Target:
     if memory.mode != "demo":
         raise Trouble("This region is production; a bench writes made-up patients and runs in demo regions only.")
     ports = memory.ports
-    url = settings.postgres_url or f"postgresql://postgres@127.0.0.1:{ports.get('postgres', 0)}/postgres"
+    url = settings.postgres_url or postgres.of(places, memory).url
     admin = Admin(url, ours=not settings.postgres_url)
     names = {service.name: service.database(settings.prefix) for service in SERVICES}
     running = {known.name: known.pid for known in pids.read(places.run) if pids.alive(known)}
@@ -74,6 +75,7 @@ def _local(options: argparse.Namespace) -> Target:
         token=options.token or "",
         public=f"{settings.public_url}/vis/fhir",
         data=settings.data,
+        admin=admin.url,
     )
 
 
@@ -86,11 +88,11 @@ def _given(options: argparse.Namespace) -> Target:
     urls = {name: (getattr(options, name) or "").rstrip("/") for name in ("vis", "region", "gateway", "application")}
     for url in urls.values():
         if url:
-            _must_be_here(urlsplit(url).hostname or "")
+            must_be_here(urlsplit(url).hostname or "")
     mllp = None
     if options.mllp:
         host, _, port = options.mllp.rpartition(":")
-        _must_be_here(host)
+        must_be_here(host)
         mllp = (host, int(port))
     databases = {}
     if options.postgres:
@@ -127,7 +129,8 @@ def _found(options: argparse.Namespace, urls: Mapping[str, str], mllp: tuple[str
     return found
 
 
-def _must_be_here(host: str) -> None:
+def must_be_here(host: str) -> None:
+    """Raises Trouble for the address of another machine."""
     try:
         here = host == "localhost" or ip_address(host).is_loopback
     except ValueError:

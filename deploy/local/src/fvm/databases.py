@@ -11,7 +11,7 @@ import asyncpg
 from fvm.memory import Memory
 from fvm.trouble import Trouble
 
-CONNECTIONS = 40  # per role: two pools, the relay and the inbox of one service with room for a second process
+CONNECTIONS = 40  # per role: the pools, the relay and the inbox of one service under load
 OLDEST = 15
 PATIENCE = 10.0  # seconds a server may take to answer
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
@@ -77,11 +77,13 @@ async def connect(url: str) -> asyncpg.Connection:
     except (ValueError, asyncpg.InterfaceError) as wrong:
         raise Trouble(NOT_A_URL, 2) from wrong
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as wrong:
-        raise Trouble(f"PostgreSQL at {at} refuses the user or password of FVM_POSTGRES_URL.") from wrong
+        raise Trouble(
+            f"PostgreSQL at {at} refuses the user or password of FVM_POSTGRES_URL; correct them there."
+        ) from wrong
     except asyncpg.InvalidCatalogNameError as wrong:
         raise Trouble(f"PostgreSQL at {at} has no such database as FVM_POSTGRES_URL names; use postgres.") from wrong
     except (OSError, TimeoutError, socket.gaierror) as away:
-        raise Trouble(f"PostgreSQL does not answer at {at} (FVM_POSTGRES_URL).") from away
+        raise Trouble(f"PostgreSQL does not answer at {at}; start it, or correct FVM_POSTGRES_URL.") from away
     except asyncpg.PostgresError as refused:
         raise Trouble(f"PostgreSQL at {at} refuses: {refused}") from refused
 

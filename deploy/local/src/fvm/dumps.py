@@ -41,7 +41,7 @@ def administrator(settings: Settings, places: Places, memory: Memory, running: b
     if settings.postgres_url:
         yield databases.Admin(settings.postgres_url, ours=False)
         return
-    server = postgres.Server(places.postgres, memory.ports["postgres"], memory.password("postgres"))
+    server = postgres.of(places, memory)
     if running:
         yield databases.Admin(server.url, ours=True)
         return
@@ -55,8 +55,9 @@ def administrator(settings: Settings, places: Places, memory: Memory, running: b
 
 
 def dump(admin: databases.Admin, role: str, password: str, file: Path) -> None:
-    """One database in PostgreSQL's own format; raises Trouble."""
-    _run("pg_dump", ["--format=custom", "--compress=1", f"--file={file}"], admin.url_for(role, ""), password)
+    """One database in PostgreSQL's own format, without its keys (fvm.keysafe); raises Trouble."""
+    arguments = ["--format=custom", "--compress=1", "--exclude-table-data=keys.*", f"--file={file}"]
+    _run("pg_dump", arguments, admin.url_for(role, ""), password)
     file.chmod(0o600)
 
 

@@ -59,6 +59,20 @@ class Places:
         """What services of one region show each other (made by the application platform)."""
         return self.data / "secrets"
 
+    @property
+    def master_key(self) -> Path:
+        """What wraps the keys of persons, where the runner made it."""
+        return self.data / "keys" / "master.key"
+
     def all(self) -> tuple[Path, ...]:
         """Everything a region ever writes: what `fvm reset` removes, and nothing else."""
-        return (self.postgres, self.kafka, self.envoy, self.secrets, self.logs, self.run, self.memory)
+        return (
+            self.postgres,
+            self.kafka,
+            self.envoy,
+            self.secrets,
+            self.master_key.parent,
+            self.logs,
+            self.run,
+            self.memory,
+        )

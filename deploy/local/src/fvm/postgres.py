@@ -14,7 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fvm import nobody
+from fvm.memory import Memory
 from fvm.part import Part
+from fvm.places import Places
 from fvm.trouble import Trouble
 
 DURABLE = {
@@ -157,3 +159,13 @@ def _wal_compression() -> str:
 
 def _bare_env() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def of(places: Places, memory: Memory) -> Server:
+    """The region's own server. Raises Trouble where there are data but the password to them is not remembered."""
+    if places.postgres.exists() and "postgres" not in memory.passwords:
+        raise Trouble(
+            f"{places.memory} has lost the password of the region's PostgreSQL; put back a copy, or start over with "
+            "`make reset`."
+        )
+    return Server(places.postgres, memory.ports["postgres"], memory.password("postgres"))

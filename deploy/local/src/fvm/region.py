@@ -1,6 +1,7 @@
 """The whole region on one machine: started in order, watched, and stopped in the opposite order."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from fvm.part import Part, Running, Stopped
 from fvm.places import Places
 from fvm.settings import Settings
 from fvm.trouble import Trouble
+from kit.sealing import Master
 
 Tell = Callable[[str], None]
 
@@ -98,6 +100,8 @@ class Region:
             one.kill()
 
     def _remember(self) -> remembered.Memory:
+        if not self.places.memory.exists():
+            _begin_sealed(self.places)
         memory = remembered.load(self.places.memory)
         identity.must_be_the_same(memory, self.settings, self._adopt)
         taken = {self.settings.gateway_port, self.settings.mllp_port}
@@ -138,7 +142,7 @@ class Region:
         remembered.save(self.places.memory, self.memory)
 
     def own_postgres(self, memory: remembered.Memory) -> postgres.Server:
-        return postgres.Server(self.places.postgres, memory.ports["postgres"], memory.password("postgres"))
+        return postgres.of(self.places, memory)
 
     def _kafka(self) -> str:
         bootstrap = self.settings.kafka
@@ -207,3 +211,12 @@ class Region:
             status, body = health.ask(gate)
             late = [f"the gateway ({health.complaint(body) or f'status {status}' if status else 'does not answer'})"]
         return f"Not ready within {SLOWEST_START:.0f} s: {', '.join(late)}. Their logs are in {self.places.logs}."
+
+
+def _begin_sealed(places: Places) -> None:
+    """A new region seals what it keeps of patients from its first day (D8). One that is older begins when its operator puts a
+    master key there, after all its services are new enough to read what is sealed."""
+    if not places.master_key.exists():
+        places.master_key.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        with os.fdopen(os.open(places.master_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(Master.new())

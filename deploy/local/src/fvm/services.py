@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fvm.part import Part
+from fvm.places import Places
 from fvm.settings import Settings
 
 # Administrators' doors and machine-wide choices are for the runner only; a service gets its own role and nothing more.
@@ -54,5 +55,8 @@ def part(service: Service, settings: Settings, ports: Mapping[str, int], databas
         "PYTHONUNBUFFERED": "1",
         **addresses(ports),
     }
+    master = Places(settings.data).master_key
+    if master.exists() and not any(os.environ.get(name) for name in ("FVM_MASTER_KEY", "FVM_MASTER_KEY_FILE")):
+        own["FVM_MASTER_KEY_FILE"] = str(master)
     inherited = {name: value for name, value in os.environ.items() if name not in FOR_THE_RUNNER}
     return Part(service.name, (sys.executable, "-m", service.module), env=inherited | own, patience=15.0)

@@ -111,7 +111,7 @@ async def _silent(bootstrap: str) -> Trouble:
     """Why, in words."""
     from kit.broker import why_silent
 
-    return Trouble(f"{SILENT[await why_silent(reached(bootstrap))]} at {bootstrap} (FVM_KAFKA).")
+    return Trouble(f"{SILENT[await why_silent(reached(bootstrap))]} at {bootstrap}; look at it, or correct FVM_KAFKA.")
 
 
 async def apply(bootstrap: str, region: str, topics: Sequence[Topic]) -> None:

@@ -120,8 +120,10 @@ def _block(block: Block, id: str, live: Sequence[Act]) -> Block:
 
 
 def _consent(act: Act) -> Consent:
-    ground: Literal["consent", "emergency"] = "emergency" if act.ground == "emergency" else "consent"
-    return Consent(act.provider, act.unit, act.since or act.at, act.until, act.employee, ground)
+    who = (act.provider, act.unit, act.since or act.at, act.until, act.employee)
+    if act.ground == "emergency":  # its scope: the danger, and which kinds of information may matter
+        return Consent(*who, "emergency", act.scope[1:])
+    return Consent(*who)
 
 
 def _acting(act: Act, stopped: Collection[str], hidden: Collection[str]) -> Acting:

@@ -75,7 +75,7 @@ def _care(
     if any(closes(block, label, actor, when) and not lifted(block, actor, now) for block in facts.blocks):
         return Decision.BLOCKED
     if theirs:
-        return Decision.PERMIT if consents(actor, facts, now) else Decision.NEED_CONSENT
+        return Decision.PERMIT if consents(actor, facts, now, label) else Decision.NEED_CONSENT
     return Decision.PERMIT if chosen(actor, facts, now) else Decision.NEED_ACTIVE_CHOICE
 
 
@@ -105,8 +105,9 @@ def lifted(block: Block, actor: Actor, now: datetime) -> bool:
     )
 
 
-def consents(actor: Actor, facts: Facts, now: datetime) -> list[Consent]:
-    """Those that hold now for this reader: a consent, or an emergency assertion, binds to the reading unit (CON-04)."""
+def consents(actor: Actor, facts: Facts, now: datetime, label: Label | None = None) -> list[Consent]:
+    """Those that hold now for this reader, and for this information where it is given: a consent, or an emergency assertion,
+    binds to the reading unit (CON-04) and may be about some kinds of information only (EMG-03)."""
     return [
         one
         for one in facts.consents
@@ -115,6 +116,7 @@ def consents(actor: Actor, facts: Facts, now: datetime) -> list[Consent]:
         and one.employee in (None, actor.subject)
         and one.since <= now
         and (one.until is None or now < one.until)
+        and (label is None or not one.info or label.info in one.info)
     ]
 
 

@@ -37,7 +37,8 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a reading unit may: consent of the patient, or an emergency assertion (CON-03, CON-04, EMG-01a)."""
+    """What a reading unit may: consent of the patient, or an emergency assertion (CON-03, CON-04, EMG-01a). `info`: only
+    these information types (EMG-03); empty: all."""
 
     provider: str
     unit: str
@@ -45,6 +46,7 @@ class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
     until: datetime | None = None
     employee: str | None = None
     ground: Ground = "consent"
+    info: tuple[str, ...] = ()
 
 
 class Choice(msgspec.Struct, frozen=True):

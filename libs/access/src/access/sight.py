@@ -1,5 +1,6 @@
 """What one caller may see of a store, in the store's own numbers: for rows in hand, and as sets for an SQL predicate."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ class Sight:
     # The patients with a relation, where they are few: a search that names nobody is driven from them.
     around: Sequence[int] | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def everything(self) -> bool:
@@ -77,9 +79,25 @@ class Sight:
                 return Decision.DENY
             bond: Bond = "nobody" if patient == 0 else "related" if known.related else "none"
             found = decide(self.actor, meaning, known.facts, now=self.now, bond=bond, when=when, rules=self.rules)
-            if known is not _UNKNOWN and (when is None or not known.facts.blocks):
+            if known is not _UNKNOWN and not known.facts.blocks:  # where there are any, the row's time decides too
                 known.decided[label] = found
         return found
+
+    def shown_of(self, patient: int) -> frozenset[int]:
+        """The labels that are seen of this patient (of whom something was read), for staff in care, where no block stands: then
+        all labels of a zone are decided alike, and those of other providers by their information type (EMG-03)."""
+        found = set(self.zones.free)
+        for zone in (self.zones.unit, self.zones.provider):
+            if zone and self.sees(next(iter(zone)), patient):
+                found |= zone
+        kinds: dict[str, bool] = {}
+        for label in self.zones.shared:
+            kind = self.labels[label].info
+            if kind not in kinds:
+                kinds[kind] = self.sees(label, patient)
+            if kinds[kind]:
+                found.add(label)
+        return frozenset(found)
 
     def _patients(self, label: int, patient: int) -> Decision:
         if patient == 0:

@@ -1,12 +1,19 @@
 """What a client wants done, as values: one action per interaction or bundle entry, and what became of it."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from fhirserver.conditions import Condition, Match
-from fhirserver.patching import Patch
+from fhirserver.intake import Draft
 from fhirserver.subscribing.model import Wanted
 from fhirserver.wishes import Written
+
+
+class Changes(Protocol):
+    """What makes a new version of the one that stands: a patch, or a rule of care."""
+
+    def on(self, body: bytes, type_name: str, id: str, at: str) -> Draft:
+        """The resource as it shall be, checked; raises the Problem of why it cannot."""
 
 
 @dataclass(slots=True)
@@ -24,7 +31,7 @@ class Action:
     condition: Condition | None = None  # If-None-Exist of a POST; `Type?query` of a PUT, PATCH or DELETE
     if_match: int | None = None
     must_be_new: bool = False  # If-None-Match: *
-    patch: Patch | None = None
+    patch: Changes | None = None
     patient: str | None = None  # the patient in context
     patient_at: int | None = None  # or: the place of the action that creates that patient
     lab: int = 0  # set by perform

@@ -35,6 +35,7 @@ ACTIVITIES = {
     "patch": Activity("Skriva", "Ändrade del av en uppgift", "U"),
     "delete": Activity("Radera", "Tog bort en uppgift", "D"),
     "purge": Activity("Radera", "Utplånade enligt beslut", "D"),
+    "erasure": Activity("Radera", "Handlade beslut om journalförstöring", "E"),
     "transaction": Activity("Skriva", "Skrev flera uppgifter", "E"),
     "batch": Activity("Skriva", "Skrev flera uppgifter", "E"),
     "import": Activity("Skriva", "Importerade", "C"),
@@ -56,9 +57,16 @@ ACTIVITIES = {
     "emergency-block": Activity("Nödöppning", "Forcerade spärr i nödläge", "E"),
     "emergency-consent": Activity("Nödöppning", "Läste i nödläge utan samtycke", "E"),
     "emergency-protected": Activity("Nödöppning", "Öppnade skyddad person i nödläge", "E"),
+    # what patients and clinics write to each other, and what patients write about themselves
+    "messages-read": Activity("Läsa", "Läste meddelanden", "R"),
+    "messages-write": Activity("Skriva", "Skrev ett meddelande", "C"),
+    "own-read": Activity("Läsa", "Läste patientens egna uppgifter", "R"),
+    "own-write": Activity("Skriva", "Skrev egna uppgifter", "C"),
+    "download": Activity("Läsa", "Laddade ner sin journal", "E"),
     # the log about itself (LOG-15)
     "log-read": Activity("Läsa", "Läste åtkomstloggen", "R"),
     "log-report": Activity("Läsa", "Tog ut loggrapport", "E"),
+    "review": Activity("Skriva", "Granskade en åtkomst", "U"),
     "log-own": Activity("Läsa", "Läste loggutdrag om sig själv", "R"),
 }
 

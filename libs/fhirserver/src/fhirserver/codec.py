@@ -1,9 +1,18 @@
-"""Stored bytes: a format byte, then zstd with a versioned dictionary (D8). Format 1 = zstd; 2 is kept for encryption."""
+"""Stored bytes: a format byte, then zstd with a versioned dictionary (D8). Format 2 is that, sealed with the person's key."""
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import zstandard
+
+from kit.db import Connection, Pool
+from kit.keyring import Keyring
+from kit.sealing import SEALED, DataKey, key_of
+
+if TYPE_CHECKING:
+    from fhirserver.store import Row
 
 ZSTD = 1
 _LEVEL = 3
@@ -26,9 +35,11 @@ def _dictionaries() -> dict[int, zstandard.ZstdCompressionDict]:
 
 
 class Codec:
-    """Packs and unpacks stored bodies; one per process, not shared between threads."""
+    """Packs and unpacks stored bodies; one per process, not shared between threads. Without a keyring nothing is sealed, and
+    what is sealed cannot be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, ring: Keyring | None = None) -> None:
+        self.ring = ring
         dictionaries = _dictionaries()
         current = dictionaries[CURRENT_DICTIONARY]
         self._compress = zstandard.ZstdCompressor(level=_LEVEL, dict_data=current, write_content_size=True).compress
@@ -41,14 +52,53 @@ class Codec:
         self._plain = zstandard.ZstdDecompressor().decompress
         self._prefix = bytes([ZSTD])
 
+    def beside(self) -> "Codec":
+        """Another one, for another thread."""
+        return Codec(self.ring)
+
     def pack(self, body: bytes) -> bytes:
+        """Format 1. What is about a patient is sealed afterwards, when its key is there (`seal`)."""
         return self._prefix + self._compress(body)
 
-    def unpack(self, stored: bytes) -> bytes:
-        """The body as it was given to `pack`. Raises UnknownFormat when the format byte is not known here."""
-        if stored[0] != ZSTD:
-            raise UnknownFormat(f"Format {stored[0]} is not known to this version")
-        frame = stored[1:]
+    async def seal(self, rows: Iterable["Row"]) -> None:
+        """Rows about patients, as they will be stored: under their persons' keys. Call it inside the transaction that stores
+        them, since what was begun before a key was retired is waited for before the key is destroyed."""
+        if self.ring is None or not self.ring.seals:
+            return
+        about = [row for row in rows if row.entries.pat]
+        keys = await self.ring.current({row.entries.pat for row in about})
+        for row in about:
+            row.stored = keys[row.entries.pat].seal(row.stored[1:], row.key)
+
+    async def pack_for(self, con: Connection, body: bytes, owners: Iterable[int], place: int) -> bytes:
+        """Something that is about these patients (none: nobody), as it is kept under `place`."""
+        people = {owner for owner in owners if owner}
+        if self.ring is None or not self.ring.seals or not people:
+            return self.pack(body)
+        return (await self.ring.shared(con, people)).seal(self._compress(body), place)
+
+    def sealed_again(self, stored: bytes, place: int, key: DataKey) -> bytes:
+        """The same content under another key; it must be ready. Raises Erased, NotForHere."""
+        assert self.ring is not None
+        return key.seal(self.ring.held(key_of(stored)).opened(stored, place), place)
+
+    async def ready(self, con: Pool | Connection, bodies: Sequence[bytes | None]) -> None:
+        """After each fetch of bodies and before they are unpacked: brings their keys."""
+        if self.ring is not None:
+            await self.ring.ready(con, bodies)
+
+    def unpack(self, stored: bytes, place: int) -> bytes:
+        """The body as it was given to `pack`; `place` is the key of its row.
+
+        Raises UnknownFormat when the format byte is not known here, Erased when its key is destroyed, NotForHere when it was
+        sealed for another row or has been changed.
+        """
+        if stored[0] == SEALED and self.ring is not None:
+            frame = self.ring.held(key_of(stored)).opened(stored, place)
+        elif stored[0] == ZSTD:
+            frame = stored[1:]
+        else:
+            raise UnknownFormat(f"Format {stored[0]} is not known to this version, or it has no master key")
         try:
             return self._current(frame)
         except zstandard.ZstdError:

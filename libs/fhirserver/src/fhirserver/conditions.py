@@ -27,7 +27,7 @@ from kit.db import Connection
 Condition = tuple[str, str]  # (type name, query string as given)
 
 _SELECT = """
-select i.h, r.id, r.ver, r.upd, r.lab, r.pat, r.dt, r.dte, r.body
+select i.h, r.id, r.ver, r.upd, r.lab, r.pat, r.dt, r.dte, r.body, r.key
 from idt i join res r using (key) where i.h = any($1::bigint[]) order by i.h, r.key"""
 
 
@@ -124,8 +124,9 @@ async def _by_identifier(
         return found
     rows = await con.fetch(_SELECT, list(by_hash))
     seen = await engine.law.sees(con, sight, rows)
-    for h, id, ver, upd, lab, pat, _, _, body in (row for row, shown in zip(rows, seen, strict=True) if shown):
-        resource = parsed(engine.codec.unpack(body))
+    await engine.codec.ready(con, [row["body"] for row in rows])
+    for h, id, ver, upd, lab, pat, _, _, body, key in (row for row, shown in zip(rows, seen, strict=True) if shown):
+        resource = parsed(engine.codec.unpack(body, key))
         for wish, system, value in by_hash[h]:
             match = Match(wish[0], id, ver, upd, pat, lab)
             if resource["resourceType"] == wish[0] and carries(resource, system, value) and match not in found[wish]:

@@ -71,6 +71,7 @@ class Creator:
         async with self._db.pool.acquire() as connection:
             async with connection.transaction():
                 self._give_time(rows)
+                await self._writer.settle(rows)
                 await store.insert(connection, rows)
                 await self._writer.mark(connection, rows)
                 if self._integrity is not None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fhircore.outcome import InvalidFHIR
 from fhirserver.allowing import allow
 from fhirserver.arriving import arrived, repeated
+from fhirserver.brought import brought
 from fhirserver.bundling import incoming
 from fhirserver.engine import Engine
 from fhirserver.interactions.batch import batch
@@ -22,6 +23,7 @@ from fhirserver.interactions.update import conditional_update, update
 from fhirserver.messages import Answer, Request, json_only, no_parameters, outcome
 from fhirserver.negotiating import PLAIN, form_of, read_body, written
 from fhirserver.openapi import joined
+from fhirserver.operations.bringing import bring
 from fhirserver.operations.delivering import Stream, send_stream
 from fhirserver.operations.dispatching import is_operation, operate
 from fhirserver.problems import Invalid, NotAllowed, TooLarge
@@ -66,9 +68,10 @@ class FhirDoor:
             return
         began = time.perf_counter()
         route, answer, form, headers = "unmatched", None, PLAIN, dict(scope["headers"])
+        query = scope["query_string"].decode("latin-1")
         try:
-            form = form_of(headers, scope["query_string"].decode("latin-1"))
-            route, answer = await self._answer(scope, headers, receive, path[len(self._prefix) :])
+            form = form_of(headers, query)
+            route, answer = await self._answer(scope["method"], path[len(self._prefix) :], query, headers, receive)
             if form is not PLAIN:
                 answer = await written(answer, form)
         except Exception as error:
@@ -79,13 +82,15 @@ class FhirDoor:
         observe(scope["method"], f"{self._path}/{route}", answer.status, began)
         await _send(send, answer, head=scope["method"] == "HEAD")
 
-    async def _answer(self, scope: Any, headers: dict[bytes, bytes], receive: Any, below: str) -> tuple[str, Answer]:
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        parts = tuple(below.strip("/").split("/")) if below.strip("/") else ()
+    async def _answer(
+        self, method: str, below: str, query: str, headers: dict[bytes, bytes], receive: Any
+    ) -> tuple[str, Answer]:
+        method = "GET" if method == "HEAD" else method
+        below = below.strip("/")
+        parts = tuple(below.split("/")) if below else ()
         if parts == ("metadata",):
             return "metadata", capabilities(self._engine, headers)
         caller = await self._verifier.caller(bearer((headers.get(b"authorization") or b"").decode("latin-1")))
-        query = scope["query_string"].decode("latin-1")
         request = Request(method, parts, query, headers, b"", caller, await self._engine.sight(caller))
 
         position = await arrived(self._engine.mount.awaits, request)
@@ -93,6 +98,10 @@ class FhirDoor:
         async def body() -> bytes:
             return await read_body(request, await _body(receive, headers, self._engine.mount.body_limit))
 
+        own = brought(self._engine.mount.operations, parts) if method == "POST" else None
+        if own is not None:
+            request.body = await body()
+            return await bring(self._engine, request, own)
         if is_operation(parts):
             route, answer = await operate(self._engine, request, receive, body)
             return route, repeated(answer, position)

@@ -12,6 +12,7 @@ from access import Sight
 from fhircore.types import TYPES
 from fhirserver import idempotency
 from fhirserver.accesslog import AccessLog
+from fhirserver.brought import Brought, Name
 from fhirserver.codec import Codec
 from fhirserver.creating import Creator
 from fhirserver.index import Indexer
@@ -30,6 +31,7 @@ from fhirserver.telling import Teller
 from fhirserver.writing import Writer
 from kit.caller import Caller
 from kit.db import Database
+from kit.keyring import Keyring
 
 _SEARCH_SESSION = {"timezone": "UTC", "jit": "off", "statement_timeout": "20s"}
 
@@ -71,6 +73,7 @@ class Mount:
     held_elsewhere: Elsewhere | None = None  # which references another door holds, asked where integrity is on
     most_deleted: int = 1  # resources that one conditional delete may take
     awaits: Callable[[int], Awaitable[bool]] | None = None  # what a writer told another door is waited for (D6)
+    operations: Mapping[Name, Brought] = field(default_factory=dict)  # the service's own: its clinical rules
     # By type, asked before what is stored is: answers reads and searches that are not about stored resources, else None.
     faces: Mapping[str, Callable[[Any, Request], Awaitable[Answer | None]]] = field(default_factory=dict)
     # Asked before a Patient is created (D1): gives the id it must have, None for a new one; raises when it is a duplicate.
@@ -85,6 +88,7 @@ class Engine:
     mount: Mount
     wake: Callable[[], None]  # tells the relay that something was committed
     copy: Copy | None = None  # where the facts of the law are told from elsewhere
+    ring: Keyring | None = None  # the keys that bodies of patients are sealed with; None: they are not
     teller: Teller | None = field(init=False)
     keys: Keys = field(init=False)
     codec: Codec = field(init=False)
@@ -110,7 +114,7 @@ class Engine:
             secret, epoch = (await connection.execute(sa.text("select hash_key, epoch from region"))).one()
         self.teller = None if self.mount.teller is None else replace(self.mount.teller, epoch=epoch)
         self.keys = Keys(bytes(secret))
-        self.codec = Codec()
+        self.codec = Codec(self.ring)
         self.labels = Labels()
         self.law = Law(self.labels.by_number, self.copy)
         self.indexer = Indexer(self.keys, self.mount.base, full_text=self.mount.full_text)
@@ -128,6 +132,9 @@ class Engine:
         self.search_pool = await _pool(self.db.url, _SEARCH_SESSION)
         self.driven_pool = await _pool(self.db.url, _DRIVEN_SESSION)
         self.indexer.terms.pool = self.search_pool
+        if self.ring is not None:
+            self.ring.pool = self.search_pool
+            await self.ring.look()
         await self.labels.load(self.db.pool)
         await self.law.refresh(self.db.pool)
         await self.persons.refresh()
@@ -144,19 +151,22 @@ class Engine:
             tasks.create_task(self.labels.run(self.db.pool))
             tasks.create_task(self.law.run(self.db.pool))
             tasks.create_task(idempotency.forget(self.db.pool))
+            if self.ring is not None:
+                tasks.create_task(self.ring.run())
 
     async def sight(self, caller: Caller) -> Sight:
         """What this caller may see here, for one request."""
         own = self.patient_keys(caller.patient) if caller.kind == "patient" and caller.patient else []
         sight = self.law.sight(caller, own)
         if own:
-            await self.law.opened(self.db.pool, sight, self.codec.unpack)
+            await self.law.opened(self.db.pool, sight, self.codec)
         return sight
 
-    def shown(self, sight: Sight, rtype: int, pat: int, body: bytes) -> bytes:
+    def shown(self, sight: Sight, rtype: int, pat: int, body: bytes, key: int) -> bytes:
         """A packed body as this caller may have it: of a Patient, a reader in care without a relation has what finds them, and
-        nobody in care what is protected. `sight` must have looked at the patient."""
-        unpacked = self.codec.unpack(body)
+        nobody in care what is protected. `sight` must have looked at the patient; `key` is the row's,
+        whose body is ready."""
+        unpacked = self.codec.unpack(body, key)
         if rtype != _PATIENT or not sight.depends:
             return unpacked
         known = sight.known.get(pat)

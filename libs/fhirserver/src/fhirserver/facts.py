@@ -43,8 +43,12 @@ async def _explode(con: Connection, pat: int, facts: Facts) -> None:
         [(one.session, pat, one.until) for one in facts.choices],
     )
     await con.executemany(
-        "insert into access_consent(unit, pat, provider, since, until, employee) values ($1, $2, $3, $4, $5, $6)",
-        [(one.unit, pat, one.provider, one.since, one.until or _FOREVER, one.employee) for one in facts.consents],
+        "insert into access_consent(unit, pat, provider, since, until, employee, info)"
+        " values ($1, $2, $3, $4, $5, $6, $7)",
+        [
+            (one.unit, pat, one.provider, one.since, one.until or _FOREVER, one.employee, list(one.info) or None)
+            for one in facts.consents
+        ],
     )
     await con.executemany(
         "insert into access_block(id, pat, provider, unit, lo, hi, excluded) values ($1, $2, $3, $4, $5, $6, $7)",

@@ -12,10 +12,12 @@ Wish = TypeVar("Wish")
 
 
 class Flights(Generic[Wish]):
-    """`carry` is given what came together; it settles each wish and raises nothing."""
+    """`carry` is given what came together; it settles each wish and raises nothing. `at_once`: with one flight at a time more
+    comes together, with two the next one is in the air while this one is read."""
 
-    def __init__(self, carry: Callable[[list[Wish]], Awaitable[None]]) -> None:
+    def __init__(self, carry: Callable[[list[Wish]], Awaitable[None]], at_once: int = _IN_FLIGHT) -> None:
         self._carry = carry
+        self._at_once = at_once
         self._waiting: deque[Wish] = deque()
         self._flying = 0
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
@@ -23,7 +25,7 @@ class Flights(Generic[Wish]):
     def add(self, wish: Wish) -> None:
         """Goes with the next flight, at once when one may start."""
         self._waiting.append(wish)
-        if self._flying < _IN_FLIGHT:
+        if self._flying < self._at_once:
             self._flying += 1
             flight = asyncio.get_running_loop().create_task(self._fly())
             self._tasks.add(flight)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import asyncpg
@@ -24,8 +25,8 @@ async def earlier(con: Connection, codec: Codec, request: Request) -> Answer | N
     if key is None:
         return None
     client = request.caller.client
-    slot = int.from_bytes(hashlib.blake2b(f"{client}|{key}".encode(), digest_size=8).digest(), "big", signed=True)
-    if not await con.fetchval("select pg_try_advisory_xact_lock($1)", slot):
+    place = slot(client, key)
+    if not await con.fetchval("select pg_try_advisory_xact_lock($1)", place):
         raise StillRunning(at="Idempotency-Key")
     row = await con.fetchrow(
         "select request, status, headers, body from idempotency where client = $1 and key = $2", client, key
@@ -35,19 +36,22 @@ async def earlier(con: Connection, codec: Codec, request: Request) -> Answer | N
     if row["request"] != digest(request):
         raise KeyReused(at="Idempotency-Key")
     headers = [(name.encode(), value.encode()) for name, value in msgspec.json.decode(row["headers"])]
-    return Answer(row["status"], codec.unpack(row["body"]), [*headers, (b"idempotency-replayed", b"true")])
+    await codec.ready(con, [row["body"]])
+    return Answer(row["status"], codec.unpack(row["body"], place), [*headers, (b"idempotency-replayed", b"true")])
 
 
-async def remember(con: Connection, codec: Codec, request: Request, answer: Answer) -> None:
-    """Keeps the answer under the request's key, in the write's own transaction; does nothing without a key."""
+async def remember(con: Connection, codec: Codec, request: Request, answer: Answer, patients: Iterable[int]) -> None:
+    """Keeps the answer, which is about these patients, under the request's key, in the write's own transaction; does nothing
+    without a key."""
     key = _key(request)
     if key is None:
         return
     headers = [(name.decode(), value.decode()) for name, value in answer.headers]
+    client = request.caller.client
+    body = await codec.pack_for(con, answer.body, patients, slot(client, key))
     await con.execute(
         "insert into idempotency(client, key, request, at, status, headers, body) values ($1, $2, $3, $4, $5, $6, $7)",
-        request.caller.client, key, digest(request), datetime.now(UTC), answer.status,
-        msgspec.json.encode(headers).decode(), codec.pack(answer.body),
+        client, key, digest(request), datetime.now(UTC), answer.status, msgspec.json.encode(headers).decode(), body,
     )  # fmt: skip
 
 
@@ -56,6 +60,11 @@ async def forget(pool: asyncpg.Pool, hours: int = 48) -> None:
     while True:
         await pool.execute("delete from idempotency where at < now() - make_interval(hours => $1)", hours)
         await asyncio.sleep(3600)
+
+
+def slot(client: str, key: str) -> int:
+    """The lock of an answer, and the place it is sealed for."""
+    return int.from_bytes(hashlib.blake2b(f"{client}|{key}".encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def digest(request: Request) -> bytes:

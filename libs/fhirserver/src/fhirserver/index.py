@@ -11,7 +11,7 @@ from fhircore.types import TYPES
 from fhirserver.entries import NO_DATE, Entries, exactly, folded
 from fhirserver.grouping import Grouping
 from fhirserver.keys import Keys
-from fhirserver.terms import Terms, shape_of
+from fhirserver.terms import Terms, is_open, shape_of
 from fhirserver.words import words_of
 
 __all__ = ["NO_DATE", "SUBJECT", "Entries", "Indexer", "exactly", "folded", "leads_to"]
@@ -62,15 +62,17 @@ class Indexer:
             name for name in params_of(type_name) if name.startswith("combo-")
         )  # searched as their parts
         prefix = {name: f"{type_name}.{name}" for name in params_of(type_name)}
+        opened = frozenset(name for name, param in params_of(type_name).items() if is_open(param))
         memo: dict[tuple[Any, ...], tuple[int, ...]] = {}  # value → its tokens: codes recur in almost every resource
         shapes: dict[frozenset[str], int] = {}
         groups, full_text = grouped(type_name), self._full_text
-        grouping = Grouping(self._keys, self._base)
+        grouping = Grouping(self._keys, self._base, self.terms)
 
         def new(value: tuple[Any, ...]) -> tuple[int, ...]:
             if len(memo) >= _MEMO_LIMIT:
                 memo.clear()
-            memo[value] = self._tokens_of(prefix.get(value[1]) or f"{type_name}.{value[1]}", value)
+            whole = value[1] in opened or value[1].endswith(":identifier")
+            memo[value] = self._tokens_of(prefix.get(value[1]) or f"{type_name}.{value[1]}", value, whole)
             return memo[value]
 
         def shape(names: frozenset[str]) -> int:
@@ -171,8 +173,8 @@ class Indexer:
         self.terms.met(h, self._keys.token(at), val)
         return h
 
-    def _tokens_of(self, at: str, value: tuple[Any, ...]) -> tuple[int, ...]:
-        """The tokens of a code, of what a code is called, or of a uri."""
+    def _tokens_of(self, at: str, value: tuple[Any, ...], whole: bool) -> tuple[int, ...]:
+        """The tokens of a code, of what a code is called, or of a uri; of an identifier (`whole`) one for each way to ask."""
         token = self._keys.token
         if value[0] == TEXT:
             text = folded(value[2])
@@ -183,8 +185,13 @@ class Indexer:
                 self.terms.met(h, token(f"{at}:uri"), value[2])
             return (h,)
         _, _, system, code = value
-        whole = (token(f"{at}|{system}|"),) if system else ()
-        return (token(f"{at}|{system or ''}|{code}"), token(f"{at}|{code}"), *whole)
+        h, alone = token(f"{at}|{system or ''}|{code}"), token(f"{at}|{code}")
+        if whole:
+            return (h, alone, token(f"{at}|{system}|")) if system else (h, alone)
+        if system:  # without one, who asks for the code alone asks for `|code` too
+            self.terms.meant(alone, h)
+            self.terms.meant(token(f"{at}|{system}|"), h)
+        return (h,)
 
 
 def _canonical(token: Callable[[str], int], at: str, system: str, value: str) -> list[int]:

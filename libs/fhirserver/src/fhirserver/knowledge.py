@@ -43,9 +43,11 @@ class OwnRecord:
         return await self._engine.db.pool.fetchrow(text, self._types)
 
     async def bodies(self) -> Sequence[bytes]:
-        text = "select body from res where rtype = any($1::smallint[]) and length(body) <= $2 order by upd limit $3"
+        text = (
+            "select body, key from res where rtype = any($1::smallint[]) and length(body) <= $2 order by upd limit $3"
+        )
         rows = await self._engine.db.pool.fetch(text, self._types, MAX_BODY, MAX_COUNT)
-        return [self._engine.codec.unpack(row["body"]) for row in rows]
+        return [self._engine.codec.unpack(row["body"], row["key"]) for row in rows]
 
 
 class Knowledge:

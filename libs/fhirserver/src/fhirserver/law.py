@@ -1,7 +1,7 @@
 """The law in the store: facts of patients, who has a relation to whom, and what one caller may see of it (D9, D10)."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from access import NO_RULES, NOTHING, Actor, Decision, Facts, Known, Label, Rule
 from fhircore.types import TYPES
 from fhirserver.ages import born
 from fhirserver.bodies import parsed
+from fhirserver.codec import Codec
 from fhirserver.entries import NO_DATE
 from fhirserver.store import Current
 from kit.caller import Caller
@@ -33,11 +34,13 @@ select p.pat, coalesce(f.version, 0), exists (
 from unnest($1::bigint[]) as p(pat) left join access_fact f on f.pat = p.pat"""
 # The same, and which labels there are of each.
 _LOOK_WHOLE = f"select f.*, (select array_agg(l.lab) from patient_label l where l.pat = f.pat) from ({_LOOK}) f"
+# The same of one patient, and whether rows of one type concern them beside their own (`alt`).
+_LOOK_AT = f"select f.*, exists (select 1 from alt a where a.pat = f.pat and a.rtype = $4) from ({_LOOK_WHOLE}) f"
 _AROUND = """
 select distinct pat from access_relation
 where unit = $1 and since <= now() and now() < until and (employee is null or employee = $2) limit $3"""
 _MOST_AROUND = 1_000
-_PATIENT = "select body from res where key = any($1::bigint[]) and rtype = $2"
+_PATIENT = "select body, key from res where key = any($1::bigint[]) and rtype = $2"
 _FACTS = "select pat, version, value from access_fact where pat = any($1::bigint[])"
 
 Pool = asyncpg.Pool
@@ -50,6 +53,8 @@ class Copy(Protocol):
     def young(self) -> bool: ...
 
     async def fresh(self, patient_keys: Collection[int], *, again: bool = False) -> bool: ...
+
+    def heard(self, patient_keys: Collection[int], before: float) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -88,8 +93,11 @@ class Law:
             sight.stale = not await self.copy.fresh(patients)
 
     async def asked(self, sight: Sight, patients: Collection[int]) -> bool:
-        """Whether a copy could ask once more about these patients; what `sight` knew of them is forgotten then."""
-        if self.copy is None or not patients or not await self.copy.fresh(patients, again=True):
+        """Whether a copy could ask once more about these patients; what `sight` knew of them is forgotten then. What was
+        asked not long before the request began was read by it already."""
+        if self.copy is None or not patients or (not sight.stale and self.copy.heard(patients, sight.began)):
+            return False
+        if not await self.copy.fresh(patients, again=True):
             return False
         sight.stale = False
         for patient in patients:
@@ -119,12 +127,13 @@ class Law:
             known = self._callers[caller] = (actor, zones(actor, self.labels, self.rules), len(self.labels))
         return known[0], known[1]
 
-    async def opened(self, con: Pool | Connection, sight: Sight, unpack: Callable[[bytes], bytes]) -> None:
+    async def opened(self, con: Pool | Connection, sight: Sight, codec: Codec) -> None:
         """What a patient's token is shown: it depends on age, mandates and what was decided about them."""
         facts = await self.facts(con, sight.own)
         whole = max(facts.values(), key=lambda one: one.version, default=NOTHING)
         bodies = await con.fetch(_PATIENT, list(sight.own), TYPES["Patient"].number)
-        dates = [found for row in bodies if (found := born(parsed(unpack(row[0]))))]
+        await codec.ready(con, [row[0] for row in bodies])
+        dates = [found for row in bodies if (found := born(parsed(codec.unpack(row[0], row[1]))))]
         whole = msgspec.structs.replace(whole, born=max(dates, default=None))  # joined records may differ: the youngest
         sight.own_labels = shown_to_patient(sight.actor, self.labels, whole, self.rules, sight.now)
 
@@ -177,11 +186,20 @@ class Law:
         if not keys or not sight.depends:
             return set()
         rows = await con.fetch(_LOOK_WHOLE, keys, sight.actor.unit, sight.actor.subject)
+        await self._know(con, sight, rows)
+        return _reasons(sight, rows)
+
+    async def look_at(self, con: Pool | Connection, sight: Sight, patient: int, rtype: int) -> "Looked":
+        """Before a search about one patient and one type: what this reader is shown, and why something is not."""
+        rows = await con.fetch(_LOOK_AT, [patient], sight.actor.unit, sight.actor.subject, rtype)
+        await self._know(con, sight, rows)
+        blocked = bool(sight.known[patient].facts.blocks)
+        return Looked(None if blocked else sight.shown_of(patient), not rows[0][4], _reasons(sight, rows))
+
+    async def _know(self, con: Pool | Connection, sight: Sight, rows: Sequence[Any]) -> None:
         await self.remember(con, [(row[0], row[1]) for row in rows])
-        for pat, version, related, _ in rows:
-            sight.known[pat] = self.known(pat, version, related)
-        found = {sight.decision(lab, pat) for pat, _, _, labels in rows for lab in labels or ()}
-        return found - {Decision.PERMIT, Decision.DENY}
+        for row in rows:
+            sight.known[row[0]] = self.known(row[0], row[1], row[2])
 
     async def facts(self, con: Pool | Connection, patients: Iterable[int]) -> dict[int, Facts]:
         """The facts of these patients as they stand, by key; none where nothing is known."""
@@ -190,6 +208,21 @@ class Law:
         found = {row[0]: _decode(row[2]) for row in await con.fetch(_FACTS, list(patients))}
         self._facts.update(found)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """`shown`: the labels of the patient's rows that the reader sees; None where it depends on more than the label. `alone`: no
+    row of the type concerns the patient but their own. `withheld`: why something of the patient is not shown."""
+
+    shown: frozenset[int] | None
+    alone: bool
+    withheld: set[Decision]
+
+
+def _reasons(sight: Sight, rows: Sequence[Any]) -> set[Decision]:
+    found = {sight.decision(lab, row[0]) for row in rows for lab in row[3] or ()}
+    return found - {Decision.PERMIT, Decision.DENY}
 
 
 def when(dt: int, dte: int | None) -> tuple[int, int] | None:

@@ -1,15 +1,16 @@
 """The access log, told to the region: one event per batch, in order per chain, read afterwards and never by a reader (D7)."""
 
+import asyncio
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import zstandard
 
 from fhircore.types import TYPES
-from fhirserver.accesslog import SELECTED, batch_text, one_policy, stored_columns
+from fhirserver.accesslog import COLUMNS, SELECTED, Columns, batch_text, one_policy, stored_columns
 from fhirserver.codec import ZSTD
 from fhirserver.engine import Engine
 from fhirserver.telling import sealed
@@ -22,7 +23,7 @@ TOPIC = "audit.access.v1"
 _CONTENT_TYPE = "application/vnd.fvm.access+zstd"
 _LOCK = 0x6B69740009  # advisory lock of this database: "kit", telling the log
 _SLOWEST = 1.0  # seconds between two looks
-_BATCHES = 256  # told in one transaction
+_BATCHES = 64  # told in one transaction: readers wait while many rows are read and packed
 _LARGEST = 256 * 1024 * 1024  # bytes after decompression; more is refused as a bomb
 _PATIENT = TYPES["Patient"].number
 
@@ -112,15 +113,11 @@ class LogTeller:
     async def _told(self, con: Connection, links: Sequence[Any]) -> list[Outgoing]:
         teller = self._engine.mount.teller
         source = f"fvm/{self._engine.mount.door}" if teller is None else teller.source
-        of: dict[tuple[int, int], list[Any]] = {(link["chain"], link["seq"]): [] for link in links}
-        for row in await con.fetch(_ROWS, [link["chain"] for link in links], [link["seq"] for link in links]):
-            of[row["chain"], row["seq"]].append(row)
-        names, labels, who = await self._meanings(con, [row for rows in of.values() for row in rows])
+        texts = await self._texts(con, links)
+        mentioned = [_mentioned(columns) for _, columns in texts]
+        names, labels, who = await self._meanings(con, mentioned)
         found = []
-        for link in links:
-            rows = of[link["chain"], link["seq"]]
-            text = batch_text(link["at"], one_policy(rows), stored_columns(rows))
-            keys, numbers = _mentioned(rows)
+        for link, (text, _), (keys, numbers, callers) in zip(links, texts, mentioned, strict=True):
             told = ToldBatch(
                 source,
                 link["chain"],
@@ -129,34 +126,50 @@ class LogTeller:
                 msgspec.Raw(text),
                 {str(key): names[key] for key in keys if key in names},
                 {str(number): labels[number] for number in numbers if number in labels},
-                {str(number): who[number] for number in sorted({row["who"] for row in rows if row["who"] in who})},
+                {str(number): who[number] for number in callers if number in who},
             )
             found.append(outgoing(told, link["at"]))
+            await asyncio.sleep(0)  # readers come first: packing one batch takes as long as answering several of them
+        return found
+
+    async def _texts(self, con: Connection, links: Sequence[Any]) -> list[tuple[bytes, Columns]]:
+        """Text and columns of each batch as its rows stand: what was changed since no longer fits the hash, and the region
+        sees it."""
+        of: dict[tuple[int, int], list[Any]] = {(link["chain"], link["seq"]): [] for link in links}
+        for row in await con.fetch(_ROWS, [link["chain"] for link in links], [link["seq"] for link in links]):
+            of[row["chain"], row["seq"]].append(row)
+        found = []
+        for link in links:
+            rows = of[link["chain"], link["seq"]]
+            columns = stored_columns(rows)
+            await asyncio.sleep(0)
+            found.append((batch_text(link["at"], one_policy(rows), columns), columns))
         return found
 
     async def _meanings(
-        self, con: Connection, rows: Sequence[Any]
+        self, con: Connection, mentioned: Sequence["_Mentioned"]
     ) -> tuple[dict[int, str], dict[int, ToldLabel], dict[int, msgspec.Raw]]:
-        """What numbers of these rows mean: Patient ids by key, labels, and who."""
-        keys, numbers = _mentioned(rows)
+        """What the numbers of batches mean: Patient ids by key, labels, and who."""
+        keys, numbers, callers = (sorted(set().union(*kind)) for kind in zip(*mentioned, strict=True))
         names = {row[0]: row[1] for row in await con.fetch(_NAMES, keys, _PATIENT)}
         gone = [key for key in keys if key not in names]
         if gone:
             names |= {row[0]: row[1] for row in await con.fetch(_NAMES_OF_OLD, gone, _PATIENT)}
         labels = {row[0]: ToldLabel(row[1], row[2], row[3]) for row in await con.fetch(_LABELS, numbers)}
-        callers = list({row["who"] for row in rows if row["who"] is not None})
         who = {row[0]: msgspec.Raw(bytes(row[1])) for row in await con.fetch(_WHO, callers)}
         return names, labels, who
 
 
-def _mentioned(rows: Iterable[Any]) -> tuple[list[int], list[int]]:
-    """Keys and label numbers of these rows, each once, in order."""
-    keys: set[int] = set()
-    numbers: set[int] = set()
-    for row in rows:
-        keys.update(numbers_of(row["patients"]))
-        numbers.update(numbers_of(row["labels"]))
-    return sorted(keys - {0}), sorted(numbers - {0})
+_Mentioned = tuple[list[int], list[int], list[int]]
+_PATIENTS, _TYPE_LABELS, _CALLERS = (COLUMNS.index(name) for name in ("patients", "labels", "who"))
+
+
+def _mentioned(columns: Columns) -> _Mentioned:
+    """Keys, label numbers and callers of a batch, each once, in order."""
+    keys = {number for array in columns[_PATIENTS] for number in numbers_of(array)}
+    numbers = {number for array in columns[_TYPE_LABELS] for number in numbers_of(array)}
+    callers = {number for number in columns[_CALLERS] if number is not None} if len(columns) > _CALLERS else set()
+    return sorted(keys - {0}), sorted(numbers - {0}), sorted(callers)
 
 
 def numbers_of(array: str) -> list[int]:

@@ -27,7 +27,7 @@ class LogTogether:
     def __init__(self, db: Database, log: AccessLog) -> None:
         self._db = db
         self._log = log
-        self._flights = Flights(self._together)
+        self._flights = Flights(self._together, at_once=1)
 
     async def write(self, entry: Entry) -> None:
         """Raises Unavailable when the row cannot be committed: then nothing may be answered."""

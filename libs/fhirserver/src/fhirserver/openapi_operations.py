@@ -53,7 +53,8 @@ def _of_types(base: str, resources: Sequence[Mapping[str, Any]]) -> Json:
             name = f"{base}/{resource['type']}{'' if of_type else '/{id}'}/${offered['name']}"
             label = f"{resource['type']}-{offered['name']}"
             status, answer = ("202", None) if later else ("200", "Bundle")
-            found[name] = {"get": operation(label, offered["definition"], answer, status=status)}
+            verb = "post" if offered["definition"].startswith("urn:fvm:operation:") else "get"
+            found[name] = {verb: operation(label, offered["definition"], answer, status=status)}
             if not of_type:
                 found[name]["parameters"] = [ID]
     return found

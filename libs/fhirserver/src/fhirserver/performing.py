@@ -121,8 +121,10 @@ async def _together(work: _Work) -> Answer:
                 bound, work.read = within(engine, connection)
                 await work.reads(bound)
             answer = work.render(done, position)
-            await idempotency.remember(connection, engine.codec, request, answer)
-            await engine.log.append(connection, [_entry(request, work.activity, done), *work.read])
+            entries = [_entry(request, work.activity, done), *work.read]
+            patients = {pat for entry in entries for pat, _, _ in entry.about}
+            await idempotency.remember(connection, engine.codec, request, answer, patients)
+            await engine.log.append(connection, entries)
         engine.log.settled(connection)
     return answer
 

@@ -12,6 +12,7 @@ import msgspec
 
 from fhircore.types import NAMES, TYPES
 from fhirserver.engine import Engine
+from fhirserver.idempotency import slot
 from fhirserver.problems import NotFound
 from fhirserver.store import Tombstone
 from fhirserver.telling import opened, sealed
@@ -55,8 +56,8 @@ async def purge(engine: Engine, con: Connection, type_name: str, id: str) -> Pur
     versions = await _remove(con, keys)
     names = {f"{NAMES[row['rtype']]}/{row['id']}" for row in last.values()}
     patients = [name.removeprefix("Patient/") for name in names if name.startswith("Patient/")]
-    await _untell(engine, con, names, patients)
-    await _forget_answers(engine, con, names)
+    await untell(engine, con, names, patients)
+    await forget_answers(engine, con, names)
     at = datetime.now(UTC)
     whose = patients[0] if type_name == "Patient" else ""
     stones = [
@@ -84,8 +85,11 @@ async def _remove(con: Connection, keys: Sequence[int]) -> int:
     return count
 
 
-async def _untell(engine: Engine, con: Connection, names: set[str], patients: Sequence[str]) -> None:
-    """What waits in the outbox is sent without these resources. Locks wait for a relay that is sending just now."""
+async def untell(
+    engine: Engine, con: Connection, names: set[str], patients: Sequence[str], until: datetime | None = None
+) -> None:
+    """What waits in the outbox is sent without these resources (their versions of that time). Locks wait for a relay that is
+    sending just now."""
     if engine.teller is None:
         return
     rows = await con.fetch(
@@ -97,7 +101,11 @@ async def _untell(engine: Engine, con: Connection, names: set[str], patients: Se
             continue
         event = from_headers(read_headers(row["headers"]), None, row["value"])
         record = opened(event)
-        kept = [one for one in record.entries if f"{one.type}/{one.id}" not in names]
+        kept = [
+            one
+            for one in record.entries
+            if f"{one.type}/{one.id}" not in names or (until is not None and one.updated > until)
+        ]
         if not kept:
             await con.execute("delete from outbox where id = $1", row["id"])
         elif len(kept) < len(record.entries):
@@ -105,7 +113,7 @@ async def _untell(engine: Engine, con: Connection, names: set[str], patients: Se
             await con.execute("update outbox set value = $2 where id = $1", row["id"], rest)
 
 
-async def _forget_answers(engine: Engine, con: Connection, names: set[str]) -> None:
+async def forget_answers(engine: Engine, con: Connection, names: set[str]) -> None:
     """Answers kept for their Idempotency-Key that name one of these resources."""
     wanted = [f'"{name}"'.encode() for name in names] + [f"/{name}/".encode() for name in names]
     wanted += [f'"id":"{name.partition("/")[2]}"'.encode() for name in names]
@@ -117,8 +125,9 @@ async def _forget_answers(engine: Engine, con: Connection, names: set[str]) -> N
         )  # fmt: skip
         if not rows:
             return
+        await engine.codec.ready(con, [row["body"] for row in rows])
         for row in rows:
-            said = engine.codec.unpack(row["body"]) + row["headers"].encode()
+            said = engine.codec.unpack(row["body"], slot(row["client"], row["key"])) + row["headers"].encode()
             if any(one in said for one in wanted):
                 await con.execute("delete from idempotency where client = $1 and key = $2", row["client"], row["key"])
         after = (rows[-1]["client"], rows[-1]["key"])

@@ -200,3 +200,8 @@ def create_search() -> None:
 def create_histories() -> None:
     """The way to what happened in a stretch of time (histories of a type and of everything)."""
     op.execute("create index hist_upd on hist using brin (upd) with (autosummarize = on)")
+
+
+def create_meanings() -> None:
+    """What a code may be asked as (the code alone, its system alone) and the hashes that rows carry for it (fhirserver.terms)."""
+    op.execute("create table means (asked bigint not null, h bigint not null, primary key (asked, h))")

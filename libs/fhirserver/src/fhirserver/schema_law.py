@@ -74,3 +74,8 @@ def create_law() -> None:
     """The law's tables, and the labels of the patients who are there."""
     for statement in _STATEMENTS:
         op.execute(statement)
+
+
+def narrow_consents() -> None:
+    """A consent, or an emergency, about some information types only (EMG-03); null: about all."""
+    op.execute("alter table access_consent add column info text[]")

@@ -25,3 +25,8 @@ def create_log_telling() -> None:
     """For each service that holds an access log."""
     for statement in (_ROWS, _WHO, _UNTOLD, _BEFORE):
         op.execute(statement)
+
+
+def prune_log() -> None:
+    """When the rows of a batch went because the region holds them; null: they are here."""
+    op.execute("alter table access_chain add column gone timestamptz")

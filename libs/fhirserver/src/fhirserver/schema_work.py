@@ -71,3 +71,17 @@ create table promised_reference (
 def create_promises() -> None:
     """What is still to be found."""
     op.execute(_PROMISED)
+
+
+# What was destroyed by order (D8): whose key, by which order. The place keeps a tombstone in `hist`.
+_ERASED = """
+create table erased (
+    key bigint primary key,
+    erasure uuid not null,
+    at timestamptz not null
+)"""
+
+
+def create_erased() -> None:
+    """What was destroyed, so that a read can say so."""
+    op.execute(_ERASED)

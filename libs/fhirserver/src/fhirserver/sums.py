@@ -66,6 +66,7 @@ async def all_sums(engine: Engine, own: str) -> AsyncIterator[list[Summed]]:
         )
         if not rows:
             return
+        await engine.codec.ready(engine.db.pool, [row["body"] for row in rows])
         yield await asyncio.to_thread(_summed_all, engine, rows)
         after = rows[-1]["key"]
 
@@ -83,14 +84,15 @@ async def sums_of(engine: Engine, own: str, groups: Sequence[tuple[str, str]]) -
             TYPES[type_name].number,
             pat,
         )
+        await engine.codec.ready(engine.db.pool, [row["body"] for row in rows])
         found += await asyncio.to_thread(_summed_all, engine, rows)
     return found
 
 
 def _summed_all(engine: Engine, rows: Sequence[Any]) -> list[Summed]:
     """Beside the event loop, with a codec of its own: one is not shared between threads."""
-    codec = type(engine.codec)()
-    return [_summed(codec.unpack(row["body"]), row) for row in rows]
+    codec = engine.codec.beside()
+    return [_summed(codec.unpack(row["body"], row["key"]), row) for row in rows]
 
 
 def _summed(body: bytes, row: Any) -> Summed:
@@ -124,6 +126,7 @@ async def _standing(engine: Engine, con: Any, known: Sequence[tuple[str, str]]) 
     """Locked, so that what is told after it is newer (D6)."""
     keys = sorted(engine.keys.of(f"{name}/{id}") for name, id in known)
     found = await con.fetch("select * from res where key = any($1::bigint[]) order by key for share", keys)
+    await engine.codec.ready(con, [row["body"] for row in found])
     rows = [_row(engine, row) for row in found]
     left = [key for key in keys if key not in {row.key for row in rows}]
     gone = await con.fetch(
@@ -142,7 +145,7 @@ async def _standing(engine: Engine, con: Any, known: Sequence[tuple[str, str]]) 
 
 
 def _row(engine: Engine, row: Any) -> Row:
-    name, body = _NAMES[row["rtype"]], engine.codec.unpack(row["body"])
+    name, body = _NAMES[row["rtype"]], engine.codec.unpack(row["body"], row["key"])
     entries = engine.indexer.entries(name, row["id"], parsed(body))
     return Row(
         row["key"], name, row["rtype"], row["id"], row["ver"], row["upd"], row["lab"], entries, body, row["body"]

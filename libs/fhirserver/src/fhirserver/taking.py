@@ -12,6 +12,7 @@ from kit.caller import Caller, Commission
 from kit.problems import Kind, Problem
 
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=1000, strip_whitespace=True)]
+InformationType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{1,29}$")]
 PatientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9\-.]{1,64}$")]
 
 
@@ -79,7 +80,9 @@ class EmergencyIn(Taken):
     confirmed: bool = Field(description="the second confirmation")
     hours: int = Field(default=4, ge=1, description="how long; 24 at most")
     personal: bool = False
-    matters: list[str] = Field(default=[], max_length=20, description="which kinds of information may matter")
+    matters: list[InformationType] = Field(
+        default=[], max_length=20, description="only these kinds of information are opened (EMG-03); empty: all"
+    )
 
     def act(self, patient: str, caller: Caller, now: datetime) -> Act:
         """Raises NotYours, NotConfirmed, TooLong. The ground stands in the reason, for who reviews it."""

@@ -1,12 +1,16 @@
-"""For tests of services that mount the engine: patients who are known to the units of a test."""
+"""For tests of services that mount the engine: patients who are known to the units of a test, and what the database holds."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
+import zstandard
 
 from access import Facts
+from fhircore.fold import fold
 from fhircore.types import TYPES
+from fhirserver.codec import ZSTD, Codec, UnknownFormat
 from fhirserver.engine import Engine
 from fhirserver.facts import put_facts
 
@@ -43,3 +47,29 @@ async def facts_of(engine: Engine, patient: str, **facts: Any) -> None:
             "select coalesce(max(version), 0) + 1 from access_fact where pat = any($1::bigint[])", keys
         )
         await put_facts(con, keys, Facts(version, **facts))
+
+
+async def holding(pool: asyncpg.Pool, word: str) -> dict[str, int]:
+    """Rows of the database, by table, in which the word stands: as text, as bytes, or in bytes that anybody can decompress."""
+    found: dict[str, int] = {}
+    tables = await pool.fetch(
+        "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'keys')"
+    )
+    for table in (row["name"] for row in tables):
+        rows = await pool.fetch(f"select * from {table}")
+        count = sum(any(_holds(value, word) for value in row.values()) for row in rows)
+        if count:
+            found[table] = count
+    return found
+
+
+def _holds(value: Any, word: str) -> bool:
+    plain, folded = word.encode(), fold(word).encode()
+    if not isinstance(value, bytes):
+        text = str(value).encode()
+        return plain in text or folded in text
+    seen = [value]
+    if value[:1] == bytes([ZSTD]):
+        with suppress(zstandard.ZstdError, UnknownFormat):
+            seen.append(Codec().unpack(value, 0))
+    return any(plain in one for one in seen)

@@ -78,6 +78,7 @@ class Wishing:
         await self._engine.law.look(con, self._request.sight, (one.pat for one in self._standing.values()))
         keys = [of(f"{self._actions[place].type_name}/{self._targets[place].id}") for place in patches]
         rows = await con.fetch("select key, body from res where key = any($1::bigint[])", keys) if keys else []
+        await self._engine.codec.ready(con, [row["body"] for row in rows])
         self._bodies = {row["key"]: row["body"] for row in rows}
 
     def _made(self, action: Action, target: Target, links: Links) -> list[Put | Delete]:
@@ -132,7 +133,7 @@ class Wishing:
         if action.if_match is not None and action.if_match != current.ver:
             raise VersionConflict(f"The current version is {current.ver}, not {action.if_match}", at=action.at)
         assert action.patch is not None
-        body = self._engine.codec.unpack(self._bodies[key])
+        body = self._engine.codec.unpack(self._bodies[key], key)
         made = action.patch.on(body, action.type_name, target.id, action.at)
         raw = links.applied(made.raw, action.type_name, None, action.at)
         data = made.data if raw is made.raw else parsed(raw)

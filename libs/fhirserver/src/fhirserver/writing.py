@@ -90,9 +90,8 @@ class Writer:
         """Does all wishes or raises; each Type/id at most once. The transaction is the caller's, and so is the commit."""
         at = at or datetime.now(UTC)
         keys = {id(wish): self.keys.of(f"{wish.type_name}/{wish.id}") for wish in wishes}
-        standing = await store.locked(
-            con, [keys[id(wish)] for wish in wishes if not (isinstance(wish, Put) and wish.new)]
-        )
+        known = [keys[id(wish)] for wish in wishes if not (isinstance(wish, Put) and wish.new)]
+        standing = await store.locked(con, known)
         await self._look(con, sight, standing.values())
         patients = await self._patients(con, [keys[id(wish)] for wish in wishes if isinstance(wish, Delete)])
         written: list[Written] = []
@@ -116,7 +115,7 @@ class Writer:
                 if done.outcome == "deleted":
                     stones.append(_stone(wish, key, done, patients.get(key, "")))
         rows = [done.row for done in written if done.row is not None]
-        await self.settle()
+        await self.settle(rows)
         old = {key for key, current in standing.items() if not current.deleted}
         await store.replace(con, [row for row in rows if row.key in old])
         given = {keys[id(wish)] for wish in wishes if isinstance(wish, Put) and not wish.new}
@@ -136,9 +135,10 @@ class Writer:
         """After rows were stored: what the law must know of them."""
         await mark(con, rows, stones, self._labels.by_number, self.same)
 
-    async def settle(self) -> None:
-        """Before rows are stored: the words behind their hashes."""
+    async def settle(self, rows: Sequence[Row] = ()) -> None:
+        """Before rows are stored: the words behind their hashes; and their bodies sealed, in the transaction that stores them."""
         await self._indexer.terms.settle()
+        await self._codec.seal(rows)
 
     async def tell(self, con: Connection, rows: Sequence[Row], stones: Sequence[Tombstone], at: datetime) -> int:
         """Writes the events of one transaction to the outbox; returns its position."""
@@ -202,10 +202,11 @@ class Writer:
         if not keys:
             return {}
         found: dict[int, str] = {}
-        for key, body in await con.fetch("select key, body from res where key = any($1::bigint[])", keys):
-            resource = parsed(self._codec.unpack(body))
-            entries = self._indexer.entries(resource["resourceType"], resource["id"], resource)
-            found[key] = next(iter(entries.patients.values()), "")
+        rows = await con.fetch("select key, body from res where key = any($1::bigint[])", keys)
+        await self._codec.ready(con, [row["body"] for row in rows])
+        for key, body in rows:
+            read = parsed(self._codec.unpack(body, key))
+            found[key] = next(iter(self._indexer.entries(read["resourceType"], read["id"], read).patients.values()), "")
         return found
 
     async def _insert(self, con: Connection, rows: Sequence[Row], given: set[int]) -> None:

@@ -19,6 +19,9 @@ class Commission:
     purpose: str = "care"
     rights: frozenset[str] = frozenset()
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # looked up with each request; few share an id and differ
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -34,6 +37,9 @@ class Caller:
     patient: str | None = None  # Patient id: the patient in context, or the patient who is asking
     session: str | None = None
     expires: int = 0  # seconds since the epoch
+
+    def __hash__(self) -> int:
+        return hash((self.subject, self.session, self.expires))
 
     def has(self, scope: str) -> bool:
         return scope in self.scopes

@@ -1,6 +1,7 @@
 """The inbox: what others tell is taken once, in order per key, in one transaction with its effect and its position."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.db import Database, driver
 from kit.forgetting import forget
-from kit.items import MESSAGES, Item, batches, read
+from kit.items import MESSAGES, Concerns, Item, batches, read
 from kit.kafka import Consumer, Partition, PositionLost, Received
 from kit.problems import Problem
 from kit.settings import Settings
@@ -72,7 +73,10 @@ class Inbox:
         handlers: Mapping[str, Handler],
         *,
         retry_pause: float = 1.0,
+        pace: float = 0.025,
+        concerns: Mapping[str, Concerns] | None = None,
     ) -> None:
+        """`pace`: seconds from one batch to the next. `concerns`: by topic, whether a message is to be taken at all."""
         self.name = f"inbox {group}"
         self._db = db
         self._reader = group
@@ -81,6 +85,7 @@ class Inbox:
         self._positions: dict[Partition, int] = {}  # of the partitions that are ours now
         self._busy = asyncio.Lock()
         self._lanes = Lanes(db, group, handlers, pause=retry_pause)
+        self._pace, self._concerns = pace, concerns or {}
         self._group = settings.group(group)
         self._kafka = settings.broker
 
@@ -104,6 +109,7 @@ class Inbox:
             found = await self._consumer.fetch(MESSAGES, _WAIT)
             if not found:
                 continue
+            began = time.monotonic()
             async with self._busy:
                 try:
                     for topic, items in batches(self._unread(found)):
@@ -111,6 +117,7 @@ class Inbox:
                 except Overtaken:
                     log.warning("position moved by another member", reader=self._reader)
                     await self._seat(sorted(self._consumer.assignment()))
+            await asyncio.sleep(began + self._pace - time.monotonic())
 
     async def _seat(self, partitions: Sequence[Partition]) -> None:
         """Goes to where this database says we are; a partition never seen starts at its beginning."""
@@ -151,7 +158,7 @@ class Inbox:
             position = self._positions.get(place)
             for row in found[place]:
                 if position is not None and row.offset >= position:
-                    yield read(self._reader, self._plain[row.topic], row)
+                    yield read(self._reader, topic := self._plain[row.topic], row, self._concerns.get(topic))
 
     async def _take(self, topic: str, items: Sequence[Item]) -> None:
         """All at once, or the halves one after the other, down to the one message that fails."""
@@ -171,7 +178,7 @@ class Inbox:
         async with self._db.transaction() as tx:
             con = await driver(tx)
             await self._hold(con, topic, items)
-            fresh = await self._fresh(con, items)
+            fresh = await self._fresh(con, items) if any(item.id for item in items) else []
             waiting = await waiting_lanes(con, self._reader, topic, [item.lane for item in fresh])
             await let_wait(con, self._reader, [item for item in fresh if item.lane in waiting], "its key waits")
             await self._handle(tx, topic, [item for item in fresh if item.lane not in waiting])

@@ -11,11 +11,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import (
-    KafkaError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.partitioner import murmur2
 
 from kit.broker import Topic, Where, delete_topics, ensure_topics, reachable, reaching, started
@@ -30,6 +26,7 @@ Partition = tuple[str, int]  # full topic name, number
 
 _REQUEST = LARGEST + 96 * 1024  # value, key, headers: just below what the broker takes (LARGEST_MESSAGE)
 _FETCH = 4 * 1024 * 1024  # bytes of one partition in one fetch; a larger message comes alone
+_FEW = 100  # messages; with more, the next are fetched while these are taken
 _STOPPING = 5.0  # seconds a producer or consumer may take to stop
 _SENDING = 30.0  # seconds a batch may take to be acknowledged
 _SEEKING = 30.0  # seconds an assignment may take to find its positions
@@ -156,7 +153,11 @@ class Consumer:
             await _stopped(self._consumer, self._consumer._client)
 
     async def fetch(self, at_most: int, wait: float) -> dict[Partition, list[Received]]:
-        """What has come since, per partition in order; empty after `wait` seconds. Raises PositionLost."""
+        """What has come since, per partition in order; empty after `wait` seconds. Raises PositionLost.
+
+        When little has come, nothing is fetched until this is called again: a fetch costs the same for one message as for many.
+        """
+        self._consumer.resume(*self._consumer.paused())
         try:
             found = await self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=at_most)
         except OffsetOutOfRangeError as error:
@@ -168,6 +169,8 @@ class Consumer:
             await asyncio.sleep(0.02)
             found = {}
         self._listener.reraise()
+        if found and sum(map(len, found.values())) < _FEW:
+            self._consumer.pause(*self._consumer.assignment())
         return {(place.topic, place.partition): [_received(row) for row in rows] for place, rows in found.items()}
 
     def seek(self, partition: Partition, position: int) -> None:

@@ -99,6 +99,7 @@ class Step(msgspec.Struct):
     per_minute: float | None = None
     parked: int = 0
     turned_away: dict[str, int] = msgspec.field(default_factory=dict)  # in the last minute, by kit.strangers.reason
+    warned: int = 0  # taken with a warning to their sender, the last 24 hours
 
 
 class Lag(msgspec.Struct):

@@ -152,3 +152,36 @@ def create_operations() -> None:
             what text not null,
             reason text not null
         )""")
+
+
+def create_keys() -> None:
+    """Keys that can be destroyed (kit.keyring), in a schema of their own so that a backup can leave them out; and the orders of
+    destruction that this database must follow (D8). `owner` is whom a key is of; `maker` the service that made it, '' our own."""
+    op.execute("create schema keys")
+    op.execute("""
+        create table keys.data_key (
+            id bigint primary key,
+            owner bigint not null,
+            maker text not null default '',
+            wrapped bytea,
+            made_at timestamptz not null default now(),
+            retired_at timestamptz,
+            destroyed_at timestamptz,
+            constraint data_key_ends check ((wrapped is null) = (destroyed_at is not null))
+        )""")
+    op.execute("create unique index data_key_current on keys.data_key (owner) where retired_at is null and maker = ''")
+    op.execute("create index data_key_owner on keys.data_key (owner)")
+    # A key of something that names several persons, listed under each.
+    op.execute("create table keys.shared (owner bigint, key bigint, primary key (owner, key))")
+    op.execute("create index data_key_retired on keys.data_key (retired_at) where retired_at is not null")
+    op.execute("""
+        create table erasure_task (
+            id uuid primary key,
+            value bytea not null,
+            at timestamptz not null default now(),
+            retired_at timestamptz,
+            restored boolean not null default false,
+            done_at timestamptz,
+            proof bytea
+        )""")
+    op.execute("create index erasure_task_open on erasure_task (at) where done_at is null")

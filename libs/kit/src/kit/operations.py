@@ -18,7 +18,7 @@ from kit.aside import InboxPlace, NoSuchMessage, Place, WaitingPlace
 from kit.auth import Verifier, bearer
 from kit.caller import Caller
 from kit.db import Connection, Database, driver
-from kit.lag import LagOf, Measure
+from kit.lag import Lag, LagOf, Measure
 from kit.problems import Kind, Malformed, Problem
 from kit.settings import Settings
 from kit.telemetry import describe
@@ -30,6 +30,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 _NAMES = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 _OPERATOR = re.compile(r"[\w.@\- ]{1,80}")
 _ID = re.compile(r"([a-z]+(?:-waiting)?)-(\d{1,18})")
+_SOON = 0.9  # seconds that each half of `now` may take: the operator's page waits two for both
 _EVERY = 5.0  # seconds between two measurements for the gauges
 _MOST = 500  # messages of one list
 
@@ -74,6 +75,8 @@ class Operations:
         everywhere: Sequence[Place] = (InboxPlace(service), WaitingPlace(service), *places)
         self._places = {place.prefix: place for place in everywhere}
         self._verifier = verifier
+        self._measuring: asyncio.Task[Lag] | None = None
+        self._last: Lag | None = None
         self.router = APIRouter(prefix=PATH, include_in_schema=False, dependencies=[Depends(self.operator)])
         self.router.add_api_route("/now", self.now)
         self.router.add_api_route("/lag", self.lag)
@@ -86,12 +89,14 @@ class Operations:
         """Measures every few seconds until cancelled; raises what the database raises."""
         try:
             while True:
-                await self._lag.measure()
+                await self._measure()
                 await asyncio.sleep(_EVERY)
         finally:
             await self._lag.stop()
 
     async def stop(self) -> None:
+        if self._measuring is not None:
+            self._measuring.cancel()
         await self._lag.stop()
         if self._verifier is not None:
             await self._verifier.stop()
@@ -110,13 +115,32 @@ class Operations:
         return Operator(name, known=False)
 
     async def now(self, request: Request) -> Response:
-        """{"checks": those of readiness by name, "lag": kit.lag.Lag, or null while the database is away}."""
-        found = await checked(request)
-        return answer({"checks": found, "lag": await self._lag.measure() if found["database"] else None})
+        """{"checks": those of readiness by name, "lag": kit.lag.Lag, or null while the database is away}. A broker that takes
+        connections and says nothing does not make this service silent: then it is the lag that was measured last."""
+        found = await checked(request, _SOON)
+        return answer({"checks": found, "lag": await self._lately() if found["database"] else None})
+
+    async def _lately(self) -> Lag | None:
+        try:
+            async with asyncio.timeout(_SOON):
+                return await self._measure()
+        except TimeoutError:
+            return self._last
+
+    async def _measure(self) -> Lag:
+        """The measurement that is under way, or a new one; it goes on where who asked does not wait for it."""
+        if self._measuring is None or self._measuring.done():
+            self._measuring = asyncio.create_task(self._lag.measure())
+            self._measuring.add_done_callback(self._measured)
+        return await asyncio.shield(self._measuring)
+
+    def _measured(self, done: asyncio.Task[Lag]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._last = done.result()
 
     async def lag(self) -> Response:
         """Everything that is behind (kit.lag.Lag)."""
-        return answer(await self._lag.measure())
+        return answer(await self._measure())
 
     async def parked(self, code: str | None = None, limit: int = Query(100, ge=1, le=_MOST)) -> Response:
         """{"count": of parked ones, "messages": [kit.aside.Held]} of all places."""

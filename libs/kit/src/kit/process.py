@@ -16,6 +16,7 @@ import uvicorn
 import uvloop
 
 from kit import region, tls
+from kit.corked import CorkedHttp
 from kit.db import Database
 from kit.migrate import migrate
 from kit.room import noticed
@@ -121,6 +122,9 @@ class Down:
         now = time.monotonic()
         return sorted(name for name, until in self._crashed.items() if until > now)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
 
 async def supervise(name: str, loop: Hook, down: Down, *, first_pause: float = _FIRST_PAUSE) -> None:
     """Runs a loop for ever: a crash is logged and the loop started again, later each time."""
@@ -173,7 +177,8 @@ class Front:
         elif self._health_only and scope["type"] == "http" and not path.startswith(("/health/", "/metrics")):
             await _answer(send, 404, {"title": "This process only works; ask the one that serves", "status": 404})
         else:
-            await self._app({**scope, LOOPS_DOWN: self._down.names()}, receive, send)
+            scope[LOOPS_DOWN] = self._down  # in place: nobody stands before this one, and a copy costs each request
+            await self._app(scope, receive, send)
 
 
 class _Server(uvicorn.Server):
@@ -210,7 +215,7 @@ def _http(app: Front, settings: Settings, certificate: tls.Certificate | None) -
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=CorkedHttp,
         ws="none",
         lifespan="off",
         log_config=None,

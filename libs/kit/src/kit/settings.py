@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from kit.sealing import Master, WrongMaster
+
 PREFIX, FROM_FILE = "FVM_", "_FILE"
 
 
@@ -158,11 +160,25 @@ class Settings(KafkaSettings):
     certificate: Path | None = None  # of this service's own HTTP port (PEM), read again when it is renewed
     key: Path | None = None
     drain_seconds: float = Field(default=0.0, ge=0)  # told to stop: so long unready, but still answering
+    master_key: str = Field(default="", repr=False)  # wraps the keys of persons; without it bodies are not sealed (D8)
+    sealing: bool = (
+        True  # false: what is sealed is read, nothing is sealed yet (while other processes have no master key)
+    )
     vis_url: str = "http://127.0.0.1:8081"
     information_url: str = "http://127.0.0.1:8082"
     exchange_url: str = "http://127.0.0.1:8083"
     application_url: str = "http://127.0.0.1:8084"
     data: Path | None = None  # data folder; secrets/<service>.secret in it is how our services prove who they are
+
+    @field_validator("master_key")
+    @classmethod
+    def _master_key_can_be_read(cls, value: str) -> str:
+        if value:
+            try:
+                Master.read(value)
+            except WrongMaster as error:
+                raise ValueError(str(error)) from None
+        return value
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:

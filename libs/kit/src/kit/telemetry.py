@@ -6,7 +6,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from contextvars import ContextVar
 from random import getrandbits
 from typing import Any
@@ -145,9 +145,15 @@ class TraceContext:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and "fvm.trace" not in scope:
-            incoming = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
-            scope["fvm.trace"] = enter_trace(incoming.decode("latin-1"))
+            scope["fvm.trace"] = enter_trace(_incoming(scope["headers"]))
         await self.app(scope, receive, send)
+
+
+def _incoming(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name == b"traceparent":
+            return value.decode("latin-1")
+    return None
 
 
 def _with_trace(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -69,7 +69,8 @@ _PARK = f"insert into inbox_parked ({_MESSAGE}, code, reason) values ($1, $2, $3
 
 async def let_wait(con: asyncpg.Connection, reader: str, items: Sequence[Item], error: str) -> None:
     """Puts messages at the end of their keys' lanes."""
-    await con.executemany(_WAIT, [(*columns(reader, item), item.lane, error) for item in items])
+    if items:
+        await con.executemany(_WAIT, [(*columns(reader, item), item.lane, error) for item in items])
 
 
 async def park(con: asyncpg.Connection, reader: str, item: Item, problem: Problem) -> None:
@@ -82,6 +83,8 @@ async def park(con: asyncpg.Connection, reader: str, item: Item, problem: Proble
 
 async def waiting_lanes(con: asyncpg.Connection, reader: str, topic: str, lanes: Sequence[str]) -> set[str]:
     """Which of these keys have messages waiting."""
+    if not lanes:
+        return set()
     rows = await con.fetch(
         "select l.lane from unnest($3::text[]) as l (lane) where exists"
         " (select from inbox_waiting w where w.reader = $1 and w.topic = $2 and w.lane = l.lane)",

@@ -154,18 +154,19 @@ async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def checked(request: Request) -> dict[str, bool]:
-    """The app's checks by name, run side by side, and `loop NAME` for each loop of this process that is down."""
+async def checked(request: Request, seconds: float = _CHECK_SECONDS) -> dict[str, bool]:
+    """The app's checks by name, run side by side, and `loop NAME` for each loop of this process that is down. What does not
+    answer in so many seconds has failed."""
     checks: Mapping[str, Check] = request.app.state.checks
-    outcomes = await asyncio.gather(*(passes(name, check) for name, check in checks.items()))
+    outcomes = await asyncio.gather(*(passes(name, check, seconds) for name, check in checks.items()))
     down = {f"loop {name}": False for name in request.scope.get(LOOPS_DOWN, ())}
     return {**dict(zip(checks, outcomes, strict=True)), **down}
 
 
-async def passes(name: str, check: Check) -> bool:
+async def passes(name: str, check: Check, seconds: float = _CHECK_SECONDS) -> bool:
     """Whether a check passes within its time; why not stands in the log."""
     try:
-        async with asyncio.timeout(_CHECK_SECONDS):
+        async with asyncio.timeout(seconds):
             await check()
     except Exception as error:  # noqa: BLE001 - a check that fails in any way has failed
         log.warning("not ready", check=name, error=describe(error))

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from application_platform import front
 from application_platform.apps import allowing, authorize, launching, own, registry
 from application_platform.demo import api as demo
+from application_platform.erasing import eraser
 from application_platform.health.region import Neighbours
 from application_platform.identity.model import Limits
 from application_platform.identity.persons import Persons
@@ -15,6 +16,7 @@ from application_platform.operations import pages as operations
 from application_platform.operations.actions import Region
 from application_platform.portal import handlers
 from application_platform.portal.access import Access
+from application_platform.portal.care import Care
 from application_platform.portal.hearing import Ears
 from application_platform.portal.live import Hub
 from application_platform.portal.mount import mount
@@ -59,6 +61,7 @@ _ROUTERS = (
 )
 _LARGEST_BODY = 1024 * 1024  # forms and sign-in; no patient data is uploaded here
 _GROUP = "application-platform"
+_PACE = 0.05  # seconds between two rounds of news for pages: nobody sees so little
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,14 @@ def new_parts(settings: Settings, db: Database) -> Parts:
     return Parts(
         db=db,
         office=Office(issuer, settings.demo, limits, ClientKeys(demo=settings.demo)),
-        portal=Portal(record=record, hub=Hub(), access=access, region=settings.region, demo=settings.demo),
+        portal=Portal(
+            record=record,
+            hub=Hub(),
+            access=access,
+            region=settings.region,
+            demo=settings.demo,
+            care=Care(Client(settings.vis_url)),
+        ),
         operations=Operations("application", db, settings, verifier=own),
         region=Region(urls),
         persons=Persons.at(settings.information_url, settings.application_url, settings.data),
@@ -133,18 +143,21 @@ def build(settings: Settings) -> Service:
         {"vis": settings.vis_url, "information": settings.information_url, "exchange": settings.exchange_url}
     )
     checks = {"kafka": answering(settings.broker), **neighbours.checks()}
+    relay = Relay(db, producer, settings)
+    by_order = eraser(db, relay.wake)
     return Service(
         name="application-platform",
         app=create_app(settings, parts, checks),
         db=db,
         loops=[
-            Relay(db, producer, settings).run,
-            Inbox(db, settings, _GROUP, handlers.handlers()).run,
+            relay.run,
+            Inbox(db, settings, _GROUP, {**handlers.handlers(), **by_order.handlers()}, pace=_PACE).run,
+            by_order.run,
             upkeep.run,
             parts.operations.run,
         ],
         loops_everywhere=[Ears(db, parts.portal.hub).run],
-        on_start=[upkeep.begin, key_watch.start],
+        on_start=[by_order.before_serving, upkeep.begin, key_watch.start],
         on_stopping=[parts.portal.hub.stop],
         on_stop=[
             key_watch.stop,
@@ -152,6 +165,7 @@ def build(settings: Settings) -> Service:
             neighbours.stop,
             parts.portal.record.stop,
             parts.portal.access.stop,
+            parts.portal.care.stop,
             parts.persons.stop,
             parts.region.stop,
             parts.operations.stop,

@@ -35,6 +35,7 @@ class Platform:
     log: dict[str, Any] = field(default_factory=dict)  # the patient's extract
     tasks: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
+    acting: list[dict[str, Any]] = field(default_factory=list)  # for whom the reader acts
     act_refused: str = ""  # the name of the refusal
     taken: dict[str, Any] = field(default_factory=dict)  # what an act is answered with, beside what is usual
     signed_out: bool = False
@@ -54,6 +55,7 @@ class Platform:
         app.router.add_get("/information/access/patients/{patient}", self._state)
         app.router.add_get("/information/access/patients/{patient}/acts", self._history)
         app.router.add_get("/information/log/mine", self._mine)
+        app.router.add_get("/information/access/acting", self._acting)
         app.router.add_get("/information/access/tasks", self._tasks)
         app.router.add_get("/information/log/reviews", self._reviews)
         app.router.add_post("/information/{door:(access/tasks|log/reviews)/.+}", self._act)
@@ -74,6 +76,9 @@ class Platform:
 
     async def _history(self, _request: web.Request) -> web.Response:
         return web.json_response(self.history)
+
+    async def _acting(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.acting, status=503 if self.away else 200)
 
     async def _mine(self, _request: web.Request) -> web.Response:
         return web.json_response({"accesses": [], "next": None, **self.log})
@@ -132,6 +137,11 @@ class Platform:
         return web.json_response({"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries})
 
     def _included(self, rows: list[dict[str, Any]], wanted: dict[str, str]) -> list[dict[str, Any]]:
+        if wanted.get("_include", "").endswith(":patient"):
+            named = [found.get("subject") or found.get("for") or {} for found in rows]
+            named += [part.get("actor", {}) for found in rows for part in found.get("participant", ())]
+            people = dict.fromkeys(str(one.get("reference", "")) for one in named)
+            return [self.held[one] for one in people if one in self.held]
         if "_include" in wanted:
             keys = [item["reference"] for found in rows for item in found.get("result", ())]
             return [self.held[key] for key in dict.fromkeys(keys) if key in self.held]
@@ -154,6 +164,9 @@ def _fits(found: dict[str, Any], name: str, value: str) -> bool:
         return subject.get("reference") == value
     if name == "_id":
         return found["id"] in value.split(",")
+    if name == "category":
+        codings = [coding for one in found.get("category", ()) for coding in one.get("coding", ())]
+        return any(coding.get("code") == value for coding in codings)
     if name == "_lastUpdated":
         return str(found["meta"]["lastUpdated"]) > value[2:]
     if name == "identifier":

@@ -30,6 +30,7 @@ class Services:
     held: list[dict[str, Any]] = field(default_factory=lambda: [dict(HELD)])
     asked: list[tuple[str, str, Any]] = field(default_factory=list)  # method, path, body
     bearers: set[str] = field(default_factory=set)
+    warned: list[dict[str, Any]] = field(default_factory=list)
     late: list[dict[str, Any]] = field(default_factory=list)  # outboxes that are
 
     def app(self) -> web.Application:
@@ -40,7 +41,14 @@ class Services:
         app.router.add_post(base + "/parked/replay", self._replay)
         app.router.add_get(base + "/parked/{id}", self._show)
         app.router.add_post(base + "/parked/{id}/give-up", self._give_up)
+        app.router.add_get("/exchange/exchange/messages", self._warned)
         return app
+
+    async def _warned(self, request: web.Request) -> web.Response:
+        await self._keep(request)
+        before = int(request.query.get("before", 2**62))
+        found = [one for one in self.warned if one["id"] < before][: int(request.query["count"])]
+        return web.json_response(found if request.query["state"] == "warned" else [])
 
     async def _now(self, request: web.Request) -> web.Response:
         await self._keep(request)

@@ -56,8 +56,19 @@ def test_kafka_away_is_said_once_with_what_it_means_for_care() -> None:
     away = {"database": True, "kafka": False}
     found = picture({name: Seen(away, lag(name, kafka=False)) for name in seen()})
 
-    assert [trouble.sentence for trouble in found.troubles] == ["Kafka nås inte av alla."]
+    assert [trouble.sentence for trouble in found.troubles] == ["Kafka nås inte av någon del."]
     assert "Vården fortsätter i VIS" in found.troubles[0].todo
+
+
+def test_messages_taken_with_a_warning_are_counted_over_all_doors() -> None:
+    doors = [
+        {"name": f"door {name}", "per_minute": 1.0, "oldest_seconds": None, "parked": 0, "warned": many}
+        for name, many in (("mllp", 2), ("inbox", 3))
+    ]
+    found = picture(seen(exchange=Seen({"database": True, "kafka": True}, lag("exchange", steps=doors))))
+
+    assert found.warned == 5
+    assert found.troubles == ()  # the sender was told; nothing of ours is wrong
 
 
 def test_what_waits_says_why_in_words_and_when_the_next_try_is() -> None:

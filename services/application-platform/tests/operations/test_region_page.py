@@ -8,6 +8,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from application_platform.operations.actions import Region
+from application_platform.operations.troubles import PARTS
 
 
 async def csrf(browser: AsyncClient) -> str:
@@ -168,3 +169,50 @@ async def test_a_database_that_is_away_is_told_in_words_with_what_to_do(
     assert words in page.text
     assert "Kör fvm doctor på servern" in page.text
     assert "extend" not in page.text
+
+
+def warned(number: int) -> dict[str, Any]:
+    return {
+        "id": number, "received_at": "2026-11-26T08:00:00Z", "door": "mllp", "sender": "lab", "source": "LAB|NORR",
+        "control_id": f"C{number}",
+        "warning": "PID-3: A person's number here breaks the rules of its kind: kept as sent, but it identifies nobody",
+    }  # fmt: skip
+
+
+async def test_what_was_taken_with_a_warning_is_listed_in_words_page_by_page(
+    operator: AsyncClient, services: Any
+) -> None:
+    services.warned = [warned(number) for number in range(60, 0, -1)]
+    front = await operator.get("/portal/region")
+    page = await operator.get("/portal/region/warned")
+    older = await operator.get("/portal/region/warned?fore=11")
+
+    assert 'href="/portal/region/warned"' in front.text
+    assert "Numret stämmer inte. Det är sparat som det kom, men pekar inte ut någon." in page.text
+    assert "PID-3" in page.text
+    assert "2026-11-26 09:00" in page.text
+    assert 'href="/portal/region/warned?fore=11"' in page.text
+    assert "C10" in older.text
+    assert "Visa äldre" not in older.text
+
+
+async def test_warnings_that_cannot_be_read_are_said_to_be_unknown(
+    browser: AsyncClient, demo: Any, services: Any, sign_in: Any
+) -> None:
+    await sign_in(browser, "jonatan")
+    demo.app.state.region = Region(dict.fromkeys(PARTS, "http://127.0.0.1:9"))
+    page = await browser.get("/portal/region/warned")
+
+    assert page.status_code == 200
+    assert "Delen svarar inte" in page.text
+    assert "Inget har tagits emot med varning" not in page.text
+
+
+async def test_only_an_operator_sees_what_was_taken_with_a_warning(
+    browser: AsyncClient, services: Any, sign_in: Any
+) -> None:
+    await sign_in(browser, "bjorn")
+    page = await browser.get("/portal/region/warned")
+
+    assert page.status_code == 403
+    assert services.asked == []

@@ -13,6 +13,7 @@ from aiohttp import ClientSession, CookieJar, web
 from fastapi import FastAPI, Request
 
 from application_platform.portal.access import Access
+from application_platform.portal.care import Care
 from application_platform.portal.live import Hub
 from application_platform.portal.mount import mount
 from application_platform.portal.reader import Portal, Reader
@@ -21,6 +22,7 @@ from application_platform.settings import Settings
 from application_platform.sign_in import signed_in
 from application_platform.sign_in.signed_in import NotSignedIn
 from application_platform.testing import Platform
+from application_platform.testing_care import Vis
 from kit.caller import Commission
 from kit.http import Client
 from kit.problems import Problem
@@ -31,6 +33,7 @@ STINA = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a02"
 PERSONNUMMER = "http://electronichealth.se/identifier/personnummer"
 
 
+ANNA = "SE0000000001-P001"
 COMMISSION = Commission(
     "SE0000000001-C001",
     "SE0000000001-1001",
@@ -49,12 +52,13 @@ class Served:
     hub: Hub
     platform: Platform
     sessions: set[str]
+    vis: Vis
 
 
 async def _reader_of(request: Request) -> Reader:
     who = request.cookies.get("who", "")
     if who == "staff":
-        return Reader("s-1", "staff", "Anna Lind", "token-of-anna", "Läkare", COMMISSION, csrf="proof")
+        return Reader("s-1", "staff", "Anna Lind", "token-of-anna", "Läkare", COMMISSION, csrf="proof", person=ANNA)
     if who == "manager":
         held = replace(COMMISSION, role="Verksamhetschef", rights=frozenset(("log.review", "access.manage")))
         return Reader("s-3", "staff", "Margareta Wiklund", "token-of-margareta", "Verksamhetschef", held, csrf="proof")
@@ -73,14 +77,16 @@ def portal_app(platform: Platform, hub: Hub, sessions: set[str], client: Client)
     app.add_exception_handler(NotSignedIn, signed_in.show_the_door)
     app.add_exception_handler(Problem, problem_response)
     app.state.settings = Settings(database_url="postgresql://none", public_url="http://127.0.0.1", mode="demo")
-    mount(app, Portal(Record(client), hub, Access(client), "Region Norr", True, _reader_of, there))
+    mount(app, Portal(Record(client), hub, Access(client), "Region Norr", True, _reader_of, there, care=Care(client)))
     return app
 
 
 @asynccontextmanager
-async def serving(platform: Platform, port: int = 0) -> AsyncIterator[Served]:
-    """Serves the platform and the portal on free ports."""
-    runner = web.AppRunner(platform.app())
+async def serving(platform: Platform, port: int = 0, public_url: str = "http://127.0.0.1") -> AsyncIterator[Served]:
+    """Serves the platform and the portal on free ports; forms come from `public_url`, "": from where it is served."""
+    vis, behind = Vis(platform.held), platform.app()
+    vis.mount(behind)
+    runner = web.AppRunner(behind)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -96,7 +102,9 @@ async def serving(platform: Platform, port: int = 0) -> AsyncIterator[Served]:
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield Served(f"http://127.0.0.1:{port}", hub, platform, sessions)
+        url = f"http://127.0.0.1:{port}"
+        app.state.settings = app.state.settings.model_copy(update={"public_url": public_url or url})
+        yield Served(url, hub, platform, sessions, vis)
     finally:
         await hub.stop()
         server.should_exit = True
@@ -193,6 +201,7 @@ def ward() -> list[dict[str, Any]]:
     """Two patients, and a year of Tolvan's record."""
     subject = {"subject": {"reference": f"Patient/{TOLVAN}"}}
     vital = {"category": [{"coding": [{"code": "vital-signs"}]}]}
+    laboratory = {"category": [{"coding": [{"code": "laboratory"}]}]}
     patient = {"patient": {"reference": f"Patient/{TOLVAN}"}}
     at = "2026-11-22T13:10:00+01:00"
     pressure = [
@@ -200,7 +209,7 @@ def ward() -> list[dict[str, Any]]:
         {"code": {"coding": [{"code": "8462-4"}]}, "valueQuantity": {"value": 62, "unit": "mm[Hg]"}},
     ]
     many = [
-        an_observation(f"lab-{n}", name, value, unit, at, referenceRange=limits(low, high, unit))
+        an_observation(f"lab-{n}", name, value, unit, at, referenceRange=limits(low, high, unit), **laboratory)
         for n, (name, value, unit, low, high) in enumerate(
             [
                 ("P-Kalium", "5.2", "mmol/L", 3.5, 5.0),
@@ -276,6 +285,16 @@ def ward() -> list[dict[str, Any]]:
             "recordedDate": "2019-05-02",
             "reaction": [{"manifestation": [{"text": "anafylaxi"}]}],
             **patient,
+        },
+        {
+            "resourceType": "Task",
+            "id": "task-1",
+            "status": "requested",
+            "priority": "urgent",
+            "code": {"text": "Svar att vidimera"},
+            "for": {"reference": f"Patient/{TOLVAN}"},
+            "authoredOn": "2026-11-22T13:10:00+01:00",
+            "restriction": {"period": {"end": "2026-11-23T13:10:00+01:00"}},
         },
         {
             "resourceType": "Immunization",

@@ -41,7 +41,10 @@ async def test_each_reason_has_its_step_on_the_chart_and_every_form_an_id_of_its
         ("choice", {}, "choices", {"hours": 8}),
         ("consent", {"reason": "Muntligt", "ground": "guardian"}, "consents", {"represented_by": "guardian", "until": None}),
         ("emergency", {"reason": "Medvetslös", "ground": "life", "confirmed": "true"}, "emergencies",
-         {"ground": "life", "confirmed": True}),
+         {"ground": "life", "confirmed": True,
+          "matters": ["upp", "lak", "dia", "caa-gvh", "und", "und-kkm-ure", "und-bdi-ure"]}),
+        ("emergency", {"reason": "Medvetslös", "ground": "life", "confirmed": "true", "about": "all"}, "emergencies",
+         {"matters": []}),
         ("block", {"reason": "Patienten vill", "ground": "outer"}, "blocks", {"kind": "outer", "unit": None}),
         ("lift", {"reason": "Patienten vill", "target": "b-1"}, "blocks/b-1/lift", {"ground": "consent", "confirmed": False}),
         ("end", {"reason": "Ångrat sig", "target": "b-1"}, "acts/b-1/end", {"reason": "Ångrat sig"}),
@@ -55,6 +58,17 @@ async def test_a_form_becomes_its_act(
     ((taken, body),) = platform.acts
     assert (taken, body["id"]) == (address, ID)
     assert {name: body[name] for name in expected} == expected
+
+
+async def test_emg_03_an_emergency_that_is_open_can_be_widened(staff: ClientSession, platform: Any) -> None:
+    platform.state = {"consent": True, "assertion": "Emergency"}
+    shown = await (await staff.get(f"{CHART}/access")).text()
+
+    assert "Nödöppning gäller för din enhet." in shown
+    assert "Fler slags uppgifter behövs i nödläget" in shown
+    assert 'name="about" value="all"' in shown
+    platform.state = {"consent": True, "assertion": "Consent"}
+    assert 'name="about"' not in await (await staff.get(f"{CHART}/access")).text()
 
 
 async def test_after_a_step_on_the_chart_one_is_back_in_the_journal(staff: ClientSession) -> None:

@@ -3,6 +3,7 @@
 import re
 from importlib.resources import files
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_no_colour_stands_outside_the_tokens() -> None:
 
 
 def test_no_template_has_inline_style_script_or_handlers() -> None:
-    for template in _PORTAL.joinpath("templates").iterdir():
+    for template in Path(str(_PORTAL)).joinpath("templates").rglob("*.html"):
         text = template.read_text(encoding="utf-8")
         found = re.findall(r"\sstyle=|<style|\son[a-z]+=|<script(?![^>]*\bsrc=)|javascript:", text)
         assert found == [], template.name
@@ -86,7 +87,7 @@ def test_no_template_has_inline_style_script_or_handlers() -> None:
 
 def test_every_icon_that_is_used_is_in_the_sprite() -> None:
     sprite = set(re.findall(r'id="([^"]+)"', _PORTAL.joinpath("static/icons.svg").read_text(encoding="utf-8")))
-    texts = [part.read_text(encoding="utf-8") for part in _PORTAL.joinpath("templates").iterdir()]
+    texts = [part.read_text(encoding="utf-8") for part in Path(str(_PORTAL)).joinpath("templates").rglob("*.html")]
     used = {name for text in texts for name in re.findall(r'icon\("([a-z0-9-]+)"', text)}
     assert used <= sprite
     assert {"flask-conical", "scan-line", "pill", "syringe", "activity", "bed", "heart-pulse"} <= sprite

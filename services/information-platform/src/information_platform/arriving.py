@@ -58,7 +58,7 @@ class Arrival:
         while time.monotonic() < until:
             async with self.db.pool.acquire() as con:
                 row = await con.fetchrow(_READ, _READER, _TOPIC, numbers, lasts)
-            if row["all_read"]:
+            if row is not None and row["all_read"]:
                 return not row["some_wait"]
             await asyncio.sleep(_LOOK)
         return False

@@ -1,20 +1,24 @@
 """The composition root: the only place where the information platform is put together."""
 
+from fastapi import APIRouter
+
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from fhirserver.knowledge import Knowledge, OwnRecord
+from fhirserver.operations import sealing
 from fhirserver.operations.working import Jobs
 from fhirserver.steps import access_log
 from fhirserver.subscribing import overseeing
 from fhirserver.subscribing.delivering import Notifier
 from fhirserver.subscribing.tapping import Tap
-from information_platform import reconciling, record, records
+from information_platform import reconciling, record, records, results
 from information_platform.access.actions import Vis
 from information_platform.access.mounting import mounted
 from information_platform.arriving import Arrival
+from information_platform.erasure import mounting as erasing
 from information_platform.ingestion.handlers import handlers
 from information_platform.log import api as log_api
-from information_platform.log import collecting, mounting
+from information_platform.log import collecting, keeping, mounting
 from information_platform.log.upkeep import alarms
 from information_platform.persons import api as persons
 from information_platform.settings import Settings
@@ -26,6 +30,7 @@ from kit.ends import Ends
 from kit.http import Client
 from kit.inbox import Inbox
 from kit.kafka import Producer
+from kit.keyring import keyring
 from kit.operations import Operations
 from kit.outbox import Relay
 from kit.own_token import OwnToken
@@ -42,36 +47,39 @@ def build(settings: Settings) -> Service:
     relay = Relay(db, producer, settings)
     office, ward = Client(settings.application_url, _PATIENCE), Client(settings.vis_url, _PATIENCE)
     own, ends = OwnToken(office, "information", settings.data), Ends(settings.broker)
-    engine = Engine(db, record.mount(settings, Arrival(db, settings, ward, own, ends).of), relay.wake)
+    mount = record.mount(settings, Arrival(db, settings, ward, own, ends).of)
+    engine = Engine(db, mount, relay.wake, ring=keyring(settings.master_key, seals=settings.sealing))
     relay.tap = Tap(engine)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
     ended = sessions.Watch(db, verifier)
     profiles = Knowledge(OwnRecord(engine))
     law = mounted(engine, settings, relay, Vis(ward, own))
-    heard = {**handlers(engine), **law.handlers, **collecting.handlers(engine), **sessions.handlers(verifier)}
-    inbox = Inbox(db, settings, "information", heard)
     operations = Operations("information", db, settings, steps=[access_log, alarms])
-    reconciling.mount(operations, engine)
-    overseeing.mount(operations, engine)
+    erasure = erasing.mounted(engine, operations)
+    heard = {**handlers(engine), **law.handlers, **collecting.handlers(engine), **sessions.handlers(verifier)}
+    inbox = Inbox(db, settings, "information", {**heard, **erasure.handlers})
+    for part in (reconciling, overseeing, sealing):
+        part.mount(operations, engine)
     notifier = Notifier(engine)
-    log_pages = log_api.router(engine, names=settings.log_names)
-    routers = [persons.router, records.router(engine), *law.routers, log_pages, operations.router]
+    routers = [persons.router, *law.routers, *_of_the_record(engine, settings), erasure.router, operations.router]
+    checks = {"kafka": answering(settings.broker)}
     app = new_app(
-        "Information platform",
-        db=db,
-        verifier=verifier,
-        routers=routers,
-        checks={"kafka": answering(settings.broker)},
-        fhir_base=record.PATH,
+        "Information platform", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=record.PATH
     )
-    loops = [relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run, *law.loops]
+    loops = [relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run, erasure.loop, *law.loops]
     return Service(
         name="information-platform",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
         loops=[*loops, *mounting.loops(engine, settings)],
         loops_everywhere=[engine.keep_fresh, profiles.run],
-        on_start=[engine.start, ended.start, profiles.look],
+        on_start=[engine.start, erasure.before_serving, ended.start, profiles.look],
         on_stop=[one.stop for one in (notifier, operations, ended, engine, producer, verifier, office, ward, ends)],
         migrations="information_platform",
     )
+
+
+def _of_the_record(engine: Engine, settings: Settings) -> list[APIRouter]:
+    """What services ask of the record, and people of the access log."""
+    log_pages = [log_api.router(engine, names=settings.log_names), keeping.router(engine)]
+    return [records.router(engine), results.router(engine), *log_pages]

@@ -14,7 +14,7 @@ from fhirserver.engine import Engine
 from fhirserver.facts import put_rules
 from fhirserver.telling import sealed
 from information_platform import record
-from information_platform.access import api, internal
+from information_platform.access import api, internal, looking
 from information_platform.access.actions import FactsOwner
 from information_platform.testing import Region
 from kit.caller import Commission
@@ -143,7 +143,7 @@ async def ward(engine: Engine, issuer: TestIssuer, region: Region, vis: FakeVis)
     await engine.law.refresh(engine.db.pool)
     app = new_app(
         "Information platform", db=engine.db, verifier=issuer.verifier(record.PATH),
-        routers=[api.router(law, "request"), internal.router(law)],
+        routers=[api.router(law, "request"), looking.router(law), internal.router(law)],
     )  # fmt: skip
     return Ward(app, issuer, engine, region, vis)
 

@@ -1,6 +1,7 @@
 """What staff decide: relation, active choice, consent, emergency – who may, how long, what it opens, what it leaves."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,6 +95,23 @@ async def test_con_02_con_04_a_consent_binds_to_the_reading_unit(ward: Any, act:
     assert (consent.provider, consent.unit) == (ward.sjovik.provider, ward.sjovik.unit)
 
 
+async def test_con_03_the_fields_of_a_consent_are_kept(ward: Any, act: Body) -> None:
+    patient = await ward.patient()
+    until = datetime.now(UTC) + timedelta(days=90)
+    body = act(represented_by="guardian", personal=True, until=until.isoformat(), reason="Gemensam utredning")
+    await post(ward, ward.sjovik, patient, "consents", body, 201)
+
+    (consent,) = (await ward.facts(patient)).consents
+    async with ward.staff(ward.sjovik) as staff:
+        (line,) = (await staff.get(f"/patients/{patient}/acts")).json()
+    told = line["act"]
+    assert (consent.ground, consent.provider, consent.unit) == ("consent", ward.sjovik.provider, ward.sjovik.unit)
+    assert (consent.employee, consent.until) == (told["by"], until)
+    assert told["patient"] == patient
+    assert (told["requested_by"], told["reason"], told["commission"]) == ("guardian", "Gemensam utredning", "c-3")
+    assert datetime.now(UTC) - datetime.fromisoformat(told["at"]) < timedelta(minutes=1)
+
+
 async def test_con_05_a_consent_ends_or_is_cancelled_and_stays_in_the_history(ward: Any, act: Body) -> None:
     patient = await ward.patient()
     consent = await post(ward, ward.sjovik, patient, "consents", act(), 201)
@@ -141,20 +159,46 @@ async def test_emg_01a_emg_04_an_emergency_is_confirmed_limited_reviewed_and_tol
     assert "emergency-consent" in await ward.log(patient)
 
 
+async def test_emg_03_an_emergency_is_about_what_may_matter_and_about_nothing_else(ward: Any, act: Body) -> None:
+    patient = await ward.patient()
+    note = await ward.fact(patient, ward.norrby)  # of the kind `und`
+    body = act(reason="Medvetslös, okända läkemedel", ground="life", confirmed=True, matters=["lak", "upp"])
+    await post(ward, ward.sjovik, patient, "emergencies", body, 201)
+    narrow = await state(ward, ward.sjovik, patient)
+    await post(ward, ward.sjovik, patient, "emergencies", {**body, "id": act()["id"], "matters": ["und"]}, 201)
+    wide = await state(ward, ward.sjovik, patient)
+
+    assert (narrow["assertion"], narrow["parts"][0]["state"]) == ("Emergency", "need-consent")
+    assert narrow["next"][0]["doors"] == ["consents", "emergencies"]  # it may be opened wider, with a reason of its own
+    assert [part["state"] for part in wide["parts"]] == ["permit"], note
+    assert [one.info for one in (await ward.facts(patient)).consents] == [("lak", "upp"), ("und",)]
+    await post(ward, ward.sjovik, patient, "emergencies", {**body, "id": act()["id"], "matters": ["Allt!"]}, 400)
+
+
 async def test_emg_04_the_units_manager_reviews_and_others_do_not_see_the_tasks(ward: Any, act: Body) -> None:
     patient = await ward.patient()
     body = act(reason="Anafylaktisk chock", ground="life", confirmed=True)
     await post(ward, ward.norrby, patient, "emergencies", body, 201)
 
-    async with ward.staff(ward.norrby) as doctor, ward.staff(ward.chief) as chief, ward.staff(ward.sjovik) as other:
+    elsewhere = replace(ward.chief, unit=ward.almvik.unit)
+    async with (
+        ward.staff(ward.norrby) as doctor,
+        ward.staff(ward.chief, subject="SE0000000001-chief") as chief,
+        ward.staff(ward.chief) as herself,
+        ward.staff(elsewhere, subject="SE0000000001-other") as beside,
+        ward.staff(ward.sjovik) as other,
+    ):
         assert (await doctor.get("/tasks")).json() == []
         tasks = [one for one in (await chief.get("/tasks")).json() if one["patient"] == patient]
         review = next(one["id"] for one in tasks if one["kind"] == "review")
         answer = {"outcome": "done", "note": "Befogat"}
         assert (await other.post(f"/tasks/{review}/answer", json=answer)).status_code == 404
+        assert (await beside.post(f"/tasks/{review}/answer", json=answer)).status_code == 404
         assert (await doctor.post(f"/tasks/{review}/answer", json=answer)).status_code == 403
+        assert (await herself.post(f"/tasks/{review}/answer", json=answer)).status_code == 403  # who opened it
         assert (await chief.post(f"/tasks/{review}/answer", json=answer)).status_code == 200
         assert review not in [one["id"] for one in (await chief.get("/tasks")).json()]
+    assert "review" in await ward.log(patient)  # LOG-02: that it was reviewed, by whom and when
 
 
 async def test_con_01_that_the_patient_was_told_is_written_down(ward: Any, act: Body) -> None:

@@ -216,7 +216,7 @@ async def test_emg_02_an_outer_block_is_revealed_then_asked_for_and_lifted_by_it
     told = await state(ward, ward.sjovik, patient)
     asked = await post(ward, ward.sjovik, patient, f"blocks/{block['id']}/lift", lifting, 202)
     between = await state(ward, ward.sjovik, patient)
-    async with ward.staff(ward.norrby) as owner:
+    async with ward.staff(ward.norrby, subject="SE0000000001-owner") as owner:
         task = next(one for one in (await owner.get("/tasks")).json() if one["act"] == asked["id"])
         answer = await owner.post(f"/tasks/{task['id']}/answer", json={"outcome": "granted", "note": "Fara för liv"})
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from access import Rules
+from fhirserver.facts import put_rules
 from kit.caller import Commission
 
 Body = Callable[..., dict[str, Any]]
@@ -85,6 +87,49 @@ async def test_pat_05_between_13_and_15_a_unit_opens_what_it_wrote_after_assessm
     }  # fmt: skip
     refused = await post(ward, ward.norrby, adult, "opened", act(to=["child"], reason="Mogen"), 422)
     assert refused["type"].endswith("access/wrong-age")
+
+
+async def test_pat_06_a_child_of_13_signs_in_and_reads_nothing_of_the_record(ward: Any, act: Body) -> None:
+    teen, mother = await ward.patient(f"{YEAR - 14}-01-01"), await ward.patient()
+    await ward.fact(teen, ward.norrby)
+    await post(ward, ward.chief, teen, "guardians", act(who=mother, reason="Folkbokföring"), 201)
+    async with ward.as_patient(teen) as young, ward.as_patient(mother, teen) as guardian:
+        before = [await client.get(f"/patients/{teen}") for client in (young, guardian)]
+        await post(ward, ward.norrby, teen, "opened", act(to=["child"], reason="Mogen"), 201)
+        after = (await young.get(f"/patients/{teen}")).json()
+
+    assert [one.status_code for one in before] == [200, 404]  # the child is known, the guardian acts for nobody of 13
+    assert [part for part in before[0].json()["parts"] if part["state"] == "permit"] == []
+    assert [part["state"] for part in after["parts"]] == ["permit"]
+
+
+async def test_pat_10_each_guardian_reads_alone(ward: Any, act: Body) -> None:
+    child = await ward.patient(f"{YEAR - 8}-01-01")
+    mother, father = await ward.patient(), await ward.patient()
+    for who in (mother, father):
+        await post(ward, ward.chief, child, "guardians", act(who=who, reason="Folkbokföring"), 201)
+    await post(ward, ward.chief, child, "guardian-blocks", act(who=father, reason="Oro för barnet"), 201)
+    async with ward.as_patient(mother, child) as one, ward.as_patient(father, child) as other:
+        assert (await one.get(f"/patients/{child}")).json()["role"] == "guardian"
+        assert (await other.get(f"/patients/{child}")).status_code == 404
+        told = (await one.get(f"/patients/{child}/acts")).json()
+    assert {line["act"]["kind"] for line in told} == {"guardian"}  # why the other is kept out is not told (PAT-07)
+
+
+async def test_pat_09_of_a_hidden_unit_not_even_that_it_knows_the_child_is_told(ward: Any, act: Body) -> None:
+    child, mother = await ward.patient(f"{YEAR - 8}-01-01"), await ward.patient()
+    await post(ward, ward.chief, child, "guardians", act(who=mother, reason="Folkbokföring"), 201)
+    for commission in (ward.norrby, ward.almvik):
+        await ward.fact(child, commission)
+    async with ward.engine.db.pool.acquire() as con:
+        await put_rules(con, Rules(hidden_units=frozenset((ward.almvik.unit,))))
+    await ward.engine.law.refresh(ward.engine.db.pool)
+    async with ward.as_patient(mother, child) as guardian:
+        told = await guardian.get(f"/patients/{child}")
+
+    assert [part["unit"] for part in told.json()["parts"]] == [ward.norrby.unit]
+    assert ward.almvik.unit not in told.text
+    assert (await ward.log(child))[-1] == "read"
 
 
 async def test_pat_08_protection_of_child_or_guardian_breaks_the_link_by_itself(ward: Any, act: Body) -> None:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from integration_platform.messages import api as messages
 from integration_platform.messages import reconciling
+from integration_platform.messages.erasing import Destroying
 from integration_platform.messages.operations import ParkedMessages, steps
 from integration_platform.receiving import api as events
 from integration_platform.receiving.actions import Receiver
@@ -20,11 +21,14 @@ from kit import kafka, sessions, tls
 from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
+from kit.erasing import Eraser, telling
 from kit.inbox import Inbox
 from kit.operations import Operations
 from kit.outbox import Relay
 from kit.process import Service
 from kit.web import new_app
+
+ERASED = "exchange.erasure-done.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Parts:
     door: Door
     inbox: Inbox
     operations: Operations
+    eraser: Eraser
 
 
 def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None) -> Parts:
@@ -59,11 +64,14 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
     )
     door = Door(receiver, register, settings.mllp_host or settings.host, settings.mllp_port, rules)
     ended = sessions.handlers(verifier) if verifier is not None else {}
-    inbox = Inbox(db, settings, "exchange", {TOPIC: keeping(register, translator.wake, demo=settings.demo), **ended})
+    destroying = Destroying(register)
+    eraser = Eraser(db, "exchange", destroying, lambda _order: [], lambda: None, telling(ERASED), relay.wake)
+    heard = {TOPIC: keeping(register, translator.wake, demo=settings.demo), **ended, **eraser.handlers()}
+    inbox = Inbox(db, settings, "exchange", heard)
     parked = ParkedMessages(register, translator.wake)
     operations = Operations("exchange", db, settings, places=[parked], steps=steps(rules.certificate))
     reconciling.mount(operations, db, register, translator.wake)
-    return Parts(db, producer, register, relay, receiver, translator, door, inbox, operations)
+    return Parts(db, producer, register, relay, receiver, translator, door, inbox, operations, eraser)
 
 
 def _certificate(settings: Settings) -> tls.Certificate | None:
@@ -104,8 +112,9 @@ def build(settings: Settings) -> Service:
             parts.inbox.run,
             parts.door.run,
             parts.operations.run,
+            parts.eraser.run,
         ],
-        on_start=[ended.start, parts.register.start, parts.receiver.start],
+        on_start=[ended.start, parts.register.start, parts.eraser.before_serving, parts.receiver.start],
         on_stop=[
             parts.operations.stop,
             ended.stop,

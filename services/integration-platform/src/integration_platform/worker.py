@@ -14,6 +14,7 @@ from prometheus_client import Gauge
 
 from integration_platform.events import record_events
 from integration_platform.hl7v2.message import Message
+from integration_platform.messages.naming import persons_of
 from integration_platform.receiving import cloudevents
 from integration_platform.receiving.model import opened
 from integration_platform.receiving.store import reason_of
@@ -48,6 +49,9 @@ _PARKED = """
 insert into message_parked (id, code, reason, location)
 select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[])"""
 
+_NAMED = """
+insert into message_person (person, message)
+select * from unnest($1::text[], $2::bigint[]) on conflict do nothing"""
 Told = tuple[int, uuid.UUID, str, str]  # message, transaction, resources, what was left out
 
 log = structlog.get_logger(__name__)
@@ -68,6 +72,7 @@ class Settled:
     outgoing: list[Outgoing] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     parked: list[tuple[int, str, str, str | None]] = field(default_factory=list)
+    named: list[tuple[str, int]] = field(default_factory=list)  # person (a hash), message
 
 
 class Translator:
@@ -88,10 +93,14 @@ class Translator:
 
     async def run(self) -> None:
         """Until cancelled; raises what the database raises (the supervisor starts it again)."""
+        await self.know()
+        await self._turns.run()
+
+    async def know(self) -> None:
+        """What this database is: the key of its hashes, and its epoch."""
         async with self._db.transaction() as tx:
             found = await region.load(tx)
             self._hash_key, self._epoch = found.hash_key, found.epoch
-        await self._turns.run()
 
     async def once(self, connection: asyncpg.Connection) -> int:
         """One transaction: take, translate, tell, settle. Returns how many messages."""
@@ -107,6 +116,8 @@ class Translator:
             )
             if settled.told:
                 await connection.execute(_TOLD, *(list(column) for column in zip(*settled.told, strict=True)))
+            if settled.named:
+                await connection.execute(_NAMED, *(list(column) for column in zip(*settled.named, strict=True)))
             if settled.parked:
                 await connection.execute(_PARKED, *(list(column) for column in zip(*settled.parked, strict=True)))
         self._told()
@@ -121,8 +132,9 @@ class Translator:
                 await asyncio.sleep(_YIELD if self._pressed() else 0)
             try:
                 large = len(row["body"]) > _LARGE
-                told, outgoing = await asyncio.to_thread(self._said, row) if large else self._said(row)
+                told, outgoing, named = await asyncio.to_thread(self._said, row) if large else self._said(row)
                 settled.told.append(told)
+                settled.named += [(person, row["id"]) for person in named]
                 settled.outgoing += outgoing
             except Problem as problem:
                 settled.parked.append((row["id"], problem.code, reason_of(problem), problem.at))
@@ -132,8 +144,8 @@ class Translator:
                 settled.parked.append((row["id"], fault.code, fault.detail, None))
         return settled
 
-    def _said(self, row: asyncpg.Record) -> tuple[Told, list[Outgoing]]:
-        """What one message says, and the events that tell it. Raises a Problem when that cannot be."""
+    def _said(self, row: asyncpg.Record) -> tuple[Told, list[Outgoing], set[str]]:
+        """What one message says, the events that tell it, and whom it names. Raises a Problem when that cannot be."""
         sender = self._register.by_id.get(row["sender"] or "")
         if sender is None:
             raise UnregisteredSender
@@ -148,7 +160,8 @@ class Translator:
         ]
         if any(len(message.event.data) > LARGEST for message in outgoing):
             raise TooLargeToTell
-        return (row["id"], transaction, _resources(translations), _left_out(translations)), outgoing
+        told = (row["id"], transaction, _resources(translations), _left_out(translations))
+        return told, outgoing, persons_of(translations, self._hash_key)
 
 
 def translated(door: str, raw: bytes, origin: Origin) -> list[Translation]:

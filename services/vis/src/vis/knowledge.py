@@ -14,7 +14,6 @@ from fhirserver.knowledge import MAX_BODY, MAX_COUNT
 from kit.db import Database, driver
 from kit.events import CloudEvent, UnreadableEvent
 from kit.http import Client
-from kit.inbox import Handler
 from kit.own_token import OwnToken
 from kit.problems import Problem
 from kit.telemetry import describe
@@ -40,11 +39,11 @@ class RecordChanged(msgspec.Struct):
 
 
 async def heard(tx: AsyncConnection, events: Sequence[CloudEvent]) -> None:
-    """Notes which copies are to be read anew. Nearly all events are about patients and are not even parsed."""
+    """Notes which copies are to be read anew."""
     found: set[tuple[str, str]] = set()
     for event in events:
-        if any(name in event.data for name in _NAMED):
-            found.update((one.type, one.id) for one in _read(event).resources if one.type in KEPT)
+        if concerns(event.data):
+            found.update((one.type, one.id) for one in changes(event) if one.type in KEPT)
     if not found:
         return
     con = await driver(tx)
@@ -56,16 +55,17 @@ async def heard(tx: AsyncConnection, events: Sequence[CloudEvent]) -> None:
     )
 
 
-def _read(event: CloudEvent) -> RecordChanged:
+def concerns(value: bytes) -> bool:
+    """Whether a change of the record may be one of knowledge. Nearly all are of patients, and need not even be noted."""
+    return any(name in value for name in _NAMED)
+
+
+def changes(event: CloudEvent) -> list[Named]:
+    """What an event says has changed. Raises UnreadableEvent."""
     try:
-        return msgspec.json.decode(event.data, type=RecordChanged)
+        return msgspec.json.decode(event.data, type=RecordChanged).resources
     except (msgspec.DecodeError, msgspec.ValidationError):
         raise UnreadableEvent("This is not a change of the record", at="data") from None
-
-
-def handlers() -> dict[str, Handler]:
-    """By topic."""
-    return {TOPIC: heard}
 
 
 class Copies:

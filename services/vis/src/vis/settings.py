@@ -12,6 +12,7 @@ class Settings(Shared):
     """VIS has the shared settings, and the benchmark mode of a demo region."""
 
     access_log: bool = True  # off only in a benchmark of a demo region (D19)
+    log_local_days: int = Field(default=30, ge=1)  # that rows of the access log stay here once the region holds them
     body_limit: int = 50 * 1024 * 1024  # bytes of one request (D17)
     full_text: bool = False  # keep the words of every resource, for _text and _content
     subscription_endpoints: str = ""  # where notifications may go: addresses with commas; demo: this machine when empty

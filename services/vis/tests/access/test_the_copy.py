@@ -221,6 +221,40 @@ async def test_before_a_refusal_a_young_copy_asks_once(replica: Replica, region:
     assert (region.asked, await units(replica.engine, patient)) == (1, ["SE-8"])
 
 
+async def test_many_who_are_refused_at_once_ask_the_region_once(replica: Replica, region: Region, ward: Any) -> None:
+    keys = replica.engine.patient_keys(await ward.patient())
+    region.slow = 0.05
+    assert await asyncio.gather(*(replica.fresh(keys, again=True) for _ in range(9))) == [True] * 9
+    assert region.asked == 1
+
+
+async def test_a_reader_who_began_after_the_region_was_asked_need_not_read_twice(replica: Replica, ward: Any) -> None:
+    keys = replica.engine.patient_keys(await ward.patient())
+    before = time.monotonic()
+    assert not replica.heard(keys, before)
+    assert await replica.fresh(keys, again=True)
+    assert not replica.heard(keys, before)  # what this reader has read may be older than the answer
+    assert replica.heard(keys, time.monotonic())
+    assert not replica.heard([*keys, 7], time.monotonic())
+
+
+async def test_facts_that_stand_already_are_not_written_again(
+    replica: Replica, region: Region, hears: Any, ward: Any
+) -> None:
+    patient = await ward.patient()
+    await hears(patient, told(patient, 512, "SE-7"))
+    written = "select xmin::text from access_fact where pat = $1"
+    key = replica.engine.keys.of(f"Patient/{patient}")
+    before = await replica.engine.db.pool.fetchval(written, key)
+    region.answers = [told(patient, 512, "SE-7")]
+    assert await replica.fresh([key], again=True)
+    assert await replica.engine.db.pool.fetchval(written, key) == before
+    replica._asked.clear()
+    region.answers = [told(patient, 768, "SE-8")]
+    assert await replica.fresh([key], again=True)
+    assert await units(replica.engine, patient) == ["SE-8"]
+
+
 async def test_blk_14_an_old_copy_fails_closed_within_300_ms_when_the_region_is_away_or_slow(
     replica: Replica, region: Region, ward: Any
 ) -> None:

@@ -25,16 +25,19 @@ from fhirserver import store
 from fhirserver.engine import Engine, Mount
 from fhirserver.store import Row
 from fhirserver.wishes import Put
+from fvm.places import Places
 from fvm.trouble import Trouble
 from fvm_load import synthea
 from fvm_load.growing.templates import Copy, Made, Source, Ward
 from kit.db import Database
+from kit.keyring import keyring
 
 BATCH = 1_000  # rows of one transaction
 EACH = 1_500  # bytes of disk that a resource takes, with room for what is being written
 WAL = 4_500_000_000  # bytes of disk that PostgreSQL's log may take meanwhile
 _SPREAD = 730  # days: a copy ends on one of the last two years' days
 _TABLES = ("res", "alt", "idt", "str", "rng", "txt", "term", "patient_label", "access_relation")
+Units = tuple[tuple[str, str], ...]  # provider and unit, by their ids
 _SAY = 10.0  # seconds between two words about how far it has come
 
 
@@ -48,7 +51,8 @@ class Order:
     first: int
     of: int
     wanted: int
-    units: tuple[tuple[str, str], ...]  # whose facts they are: provider and unit, in turn; empty: nobody's
+    units: Units  # whose facts they are, in turn; empty: nobody's
+    master: str  # the master key that bodies are sealed under; "": they are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +64,23 @@ class Grown:
     vacuuming: float
 
 
-def grow(url: str, base: str, size: int, data: Path, tell: Callable[[str], None], processes: int = 0) -> Grown:
+def grow(
+    url: str,
+    base: str,
+    size: int,
+    data: Path,
+    tell: Callable[[str], None],
+    processes: int = 0,
+    units: Units = (),
+) -> Grown:
     """Fills the database of VIS at `url` (public FHIR base `base`) until it holds `size` resources, or a few more.
 
-    Raises Trouble where the shared data are absent, the disk has too little room, or a process fails.
+    They belong to `units` in turn; without any, to those that own what is there already. Raises Trouble where the shared data are absent, the disk has too little room, or a process fails.
     """
     if synthea.folder() is None:
         raise Trouble("There is nothing to grow from: ../shared/data/synthea is not beside the checkout.")
-    count, units = asyncio.run(_standing(url))
+    count, owners = asyncio.run(_standing(url))
+    units = units or owners
     wanted = size - count
     if wanted <= 0:
         tell(f"{count:,} resources are there already")
@@ -75,7 +88,9 @@ def grow(url: str, base: str, size: int, data: Path, tell: Callable[[str], None]
     _must_have_room(data, wanted)
     processes = processes or max(1, os.cpu_count() or 1)
     run = secrets.randbits(128)
-    orders = [Order(url, base, run, first, processes, wanted, units) for first in range(processes)]
+    key = Places(data).master_key
+    master = key.read_text().strip() if key.exists() else ""
+    orders = [Order(url, base, run, first, processes, wanted, units, master) for first in range(processes)]
     began = time.monotonic()
     added = _work(orders, wanted, tell)
     loaded = time.monotonic()
@@ -119,7 +134,7 @@ def _load(order: Order, counter: Any) -> None:
 async def _loading(order: Order, counter: Any) -> None:
     database = Database(order.url, pool_size=2, engine_size=1)
     await database.start()
-    engine = Engine(database, Mount("vis", order.base, "VIS"), lambda: None)
+    engine = Engine(database, Mount("vis", order.base, "VIS"), lambda: None, ring=keyring(order.master))
     await engine.start()
     try:
         ward = Source(order.run).ward
@@ -167,6 +182,7 @@ async def _stored(engine: Engine, rows: list[Row], counter: Any) -> int:
     """One transaction; how many all processes have stored now."""
     await engine.writer.settle()
     async with engine.db.pool.acquire() as connection, connection.transaction():
+        await engine.writer.settle(rows)  # sealed, where there is a master key
         await store.insert(connection, rows)
         await engine.writer.mark(connection, rows)
     with counter.get_lock():
@@ -174,7 +190,7 @@ async def _stored(engine: Engine, rows: list[Row], counter: Any) -> int:
         return int(counter.value)
 
 
-async def _standing(url: str) -> tuple[int, tuple[tuple[str, str], ...]]:
+async def _standing(url: str) -> tuple[int, Units]:
     """How many resources there are, and the units that own some of them."""
     connection = await asyncpg.connect(url, timeout=10)
     try:

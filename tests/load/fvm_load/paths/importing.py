@@ -44,7 +44,7 @@ async def run(bench: Bench) -> list[Row]:
 
 async def _measured(bench: Bench, key: str, path: str, transactions: Sequence[bytes], connections: int) -> Row:
     bench.tell(path)
-    meter = Meter(bench, "vis")
+    meter = Meter(bench, key, "vis")
     await meter.start()
     done = await post_all(bench, transactions, connections, bench.seconds(_LONG))
     used = meter.cpu()

@@ -25,7 +25,7 @@ async def run(bench: Bench) -> list[Row]:
     # Written beforehand, so that the sender's CPU is not in the way of the receiver's.
     messages = list(islice(hl7.stream(hl7.people(_PEOPLE), f"B{time.time_ns() // 1_000_000}"), most))
     before = await bench.ledger.size("exchange", MESSAGES)
-    meter = Meter(bench)
+    meter = Meter(bench, KEY)
     await meter.start()
     try:
         sent = await mllp.send(bench.target.mllp, iter(messages), connections=32, window=8, seconds=bench.seconds(20.0))

@@ -28,7 +28,7 @@ async def run(bench: Bench) -> list[Row]:
     transactions = synthea.bundles()[1]
     region = Base.of(bench.target.region)
     before = await _counts(region, bench.tokens.bench, synthea.types())
-    meter = Meter(bench, "information")
+    meter = Meter(bench, KEY, "information")
     await meter.start()
     began = time.perf_counter()
     done = await post_all(bench, transactions, 2, bench.seconds(_LONG))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fvm import databases, dumps, services, show, state
+from fvm import databases, dumps, keysafe, services, show, state
 from fvm import memory as remembered
 from fvm.asking import Services
 from fvm.memory import Memory
@@ -24,10 +24,14 @@ def add(verbs: Any) -> None:
         "backup",
         help="save the region's databases, secrets and memory to a new folder",
         description="Saves every database, the secrets of the services and what the runner remembers. The region may run. "
+        "What it holds of patients is sealed, and the keys are saved in a folder of their own. "
         "Kafka is not saved: what is on its way is also in the outboxes and in the databases of its sources. The folder "
         "holds patients' data and passwords; it is made readable for this user only. Keep it encrypted.",
     )
     own.add_argument("folder", type=Path, metavar="DIR", help="a folder that does not exist yet")
+    own.add_argument(
+        "--keys", type=Path, metavar="DIR", help="where the keys are saved, over what was there (DIR.keys)"
+    )
     own.set_defaults(run=run)
 
 
@@ -42,17 +46,22 @@ def run(chosen: argparse.Namespace) -> int:
     memory = remembered.load(places.memory)
     running = state.runner(places) is not None
     began = time.monotonic()
+    keys = (chosen.keys or keysafe.beside(folder)).expanduser().absolute()
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True, mode=0o700)
     try:
         with dumps.administrator(settings, places, memory, running) as admin:
             _save(settings, places, memory, admin, unfinished)
+            # After the data: a key that is destroyed in between stays destroyed.
+            roles = {service.name: service.database(settings.prefix) for service in services.SERVICES}
+            keysafe.save(keys, asyncio.run(keysafe.read(admin, memory, roles)), places)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     megabytes = dumps.size(folder) / 1_000_000
     print(f"The region is saved in {folder} ({megabytes:.1f} MB, {time.monotonic() - began:.1f} s).")
+    print(f"Its keys are in {keys}: without them the data cannot be read. Keep them apart from it.")
     if running:
         print(only_at_kafka(Services(settings).lags()), end="")
     return 0

@@ -100,6 +100,7 @@ def _step(step: dict[str, Any]) -> str:
         words.append(f"{step['per_minute']:.0f} a minute")
     if step["newest_seconds"] is not None:
         words.append(f"newest {age(step['newest_seconds'])} ago")
+    words += [f"{step['warned']} taken with a warning in the last 24 hours"] if step.get("warned") else []
     words += [f"turned away in the last minute: {count} ({why})" for why, count in step["turned_away"].items()]
     if step["newest_seconds"] is None and step["name"] == "access log":
         words.append("nothing was read yet")

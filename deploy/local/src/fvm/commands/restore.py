@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from fvm import databases, dumps, identity, nobody, ports, region, services, state
+from fvm import databases, dumps, identity, keysafe, nobody, ports, region, services, state
 from fvm import memory as remembered
 from fvm.memory import Memory
 from fvm.places import Places
@@ -28,6 +28,7 @@ def add(verbs: Any) -> None:
         "read again. Afterwards: `fvm up`, `fvm reconcile`, `fvm resend`.",
     )
     own.add_argument("folder", type=Path, metavar="DIR", help="a folder made by `fvm backup`")
+    own.add_argument("--keys", type=Path, metavar="DIR", help="the newest folder of keys (DIR.keys)")
     own.add_argument("--yes", action="store_true", help="do not ask")
     own.set_defaults(run=run)
 
@@ -39,12 +40,15 @@ def run(chosen: argparse.Namespace) -> int:
     manifest = dumps.read(folder)
     try:
         with state.alone(places):
-            return _restore(settings, places, folder, manifest, sure=chosen.yes)
+            keys = (chosen.keys or keysafe.beside(folder)).expanduser().absolute()
+            return _restore(settings, places, folder, manifest, keys, sure=chosen.yes)
     except state.AlreadyRunning:
         raise Trouble(f"The region in {settings.data} runs; stop it first: `make down`.") from None
 
 
-def _restore(settings: Settings, places: Places, folder: Path, manifest: dumps.Manifest, *, sure: bool) -> int:
+def _restore(
+    settings: Settings, places: Places, folder: Path, manifest: dumps.Manifest, keys: Path, *, sure: bool
+) -> int:
     memory = _memory(settings, places, folder, manifest)
     identity.must_have_room(settings.data)
     if places.memory.exists() and not sure and not _sure(settings, manifest):
@@ -54,8 +58,13 @@ def _restore(settings: Settings, places: Places, folder: Path, manifest: dumps.M
     new_kafka = not settings.kafka and not (places.kafka / "data").exists()
     remembered.save(places.memory, memory)
     with dumps.administrator(settings, places, memory, running=False) as admin:
-        epoch = asyncio.run(_databases(settings, memory, admin, folder, manifest, new_kafka=new_kafka))
+        epoch, orders = asyncio.run(_databases(settings, memory, admin, folder, manifest, keys, new_kafka=new_kafka))
         tell(f"the databases are those of {manifest.at}; epoch {epoch}")
+    if orders:
+        tell(f"{orders} orders of destruction are newer than the backup; they are done again before anybody is served")
+    if (keys / keysafe.MASTER).exists() and not places.master_key.exists():
+        places.master_key.parent.mkdir(mode=0o700, exist_ok=True)
+        shutil.copy2(keys / keysafe.MASTER, places.master_key)
     nobody.remove(places.secrets)
     if (folder / dumps.SECRETS).is_dir():
         shutil.copytree(folder / dumps.SECRETS, places.secrets)
@@ -96,25 +105,29 @@ async def _databases(
     admin: databases.Admin,
     folder: Path,
     manifest: dumps.Manifest,
+    keys: Path,
     *,
     new_kafka: bool,
-) -> int:
-    """Reads all dumps beside the present databases, and puts them in their place when all are whole. Returns the epoch."""
+) -> tuple[int, int]:
+    """Reads all dumps beside the present databases, and puts them in their place when all are whole. Returns the epoch, and how
+    many orders of destruction are to be done again."""
     roles = {service.name: service.database(settings.prefix) for service in services.SERVICES}
     await databases.prepare(admin, memory, list(roles.values()))
     epoch = max([*manifest.epochs.values(), *(await _epochs(admin, memory, roles.values()))]) + 1
+    saved = keysafe.together([keysafe.load(keys), await keysafe.read(admin, memory, roles)])
+    orders = 0
     connection = await databases.connect(admin.url)
     try:
         for name in dumps.ORDER:
             await _beside(connection, admin, memory, roles[name], folder / f"{name}.dump")
-            await _begin(admin, memory, roles[name], epoch, new_kafka=new_kafka)
+            orders = max(orders, await _begin(admin, memory, name, roles[name], epoch, saved, new_kafka=new_kafka))
         for role in roles.values():
             await _in_its_place(connection, memory, role)
     finally:
         for role in roles.values():
             await connection.execute(f'drop database if exists "{_new(role)}" with (force)')
         await connection.close()
-    return epoch
+    return epoch, orders
 
 
 async def _beside(
@@ -125,15 +138,20 @@ async def _beside(
     await asyncio.to_thread(dumps.load, admin, role, memory.password(role), _new(role), file)
 
 
-async def _begin(admin: databases.Admin, memory: Memory, role: str, epoch: int, *, new_kafka: bool) -> None:
-    """The new epoch; and at a new Kafka every reader begins at the beginning (what it knows it does not take twice)."""
+async def _begin(
+    admin: databases.Admin, memory: Memory, name: str, role: str, epoch: int, saved: keysafe.Saved, *, new_kafka: bool
+) -> int:
+    """The new epoch; the keys, and the orders of destruction that are newer; and at a new Kafka every reader begins at the
+    beginning (what it knows it does not take twice). Returns how many orders."""
     own = await databases.connect(admin.url_for(role, memory.password(role), _new(role)))
     try:
         async with own.transaction():
             await own.execute("update region set epoch = $1", epoch)
             if new_kafka:
                 await own.execute("delete from inbox_position")
+            orders = await keysafe.give_back(own, name, saved)
         await own.execute("analyze")
+        return orders
     finally:
         await own.close()
 

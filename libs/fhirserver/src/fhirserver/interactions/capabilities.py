@@ -7,6 +7,7 @@ from typing import Any
 from fhircore.profiles import packaged
 from fhircore.types import TYPES
 from fhirserver.bodies import plain
+from fhirserver.brought import described as described_of
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer
 from fhirserver.operations import described
@@ -109,7 +110,7 @@ def _resource(engine: Engine, name: str) -> dict[str, Any]:
         "searchRevInclude": revincludes(name),
         "searchParam": search_params(name, full_text=engine.mount.full_text),
     }
-    operations = described.of_type(name, writes=writes)
+    operations = [*described.of_type(name, writes=writes), *described_of(mount.operations, name)]
     if name == "Patient":
         everything = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
         operations = [{"name": "everything", "definition": everything}, *operations]

@@ -63,6 +63,7 @@ async def everything(engine: Engine, request: Request, id: str) -> Answer:
         links.append({"relation": "next", "url": f"{base}?{urlencode([*asked.pairs, ('_cursor', cursor)])}"})
     total = None if more or after is not None else len(rows)
     told = [notice(withheld)] if withheld else []
+    await engine.codec.ready(engine.search_pool, [row["body"] for row in (*rows, *others)])
     return Answer(200, _bundle(engine, request.sight, rows, others, total, links, told))
 
 
@@ -170,7 +171,7 @@ def _bundle(
     head["link"] = links
     base = engine.mount.base.encode()
     both = [(b"match", row) for row in rows] + [(b"include", row) for row in others]
-    bodies = [engine.shown(sight, row["rtype"], row["pat"], row["body"]) for _, row in both]
+    bodies = [engine.shown(sight, row["rtype"], row["pat"], row["body"], row["key"]) for _, row in both]
     entries = [
         b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"%s"}}'
         % (base, NAMES[row["rtype"]].encode(), row["id"].encode(), body, mode)

@@ -118,6 +118,7 @@ async def _answer(engine: Engine, request: Request, asked: Asked, rows: list[Any
         head["total"] = total
     body = plain({**head, "link": links})[:-1]
     await engine.law.look(engine.search_pool, request.sight, (row["pat"] for row in rows))
+    await engine.codec.ready(engine.search_pool, [row["body"] for row in rows])
     entries = [_entry(engine, request.sight, row) for row in rows]
     return Answer(200, body + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
 
@@ -131,6 +132,6 @@ def _entry(engine: Engine, sight: Sight, row: Any) -> bytes:
     response = {"status": status, "etag": f'W/"{row["ver"]}"', "lastModified": instant(row["upd"])}
     parts = [b'{"fullUrl":', plain(f"{engine.mount.base}/{name}/{row['id']}")]
     if not deleted:
-        parts += (b',"resource":', engine.shown(sight, row["rtype"], row["pat"], row["body"]))
+        parts += (b',"resource":', engine.shown(sight, row["rtype"], row["pat"], row["body"], row["key"]))
     parts += (b',"request":', plain(request), b',"response":', plain(response), b"}")
     return b"".join(parts)

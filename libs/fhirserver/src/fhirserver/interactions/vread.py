@@ -19,11 +19,12 @@ async def vread(engine: Engine, request: Request, type_name: str, id: str, versi
     missing = NotFound(f"There is no version {version[:12]} of {type_name}/{id}", at=type_name)
     if not version.isascii() or not version.isdigit() or len(version) > 9:
         raise missing
-    rtype = TYPES[type_name].number
+    rtype, key = TYPES[type_name].number, engine.keys.of(f"{type_name}/{id}")
     async with engine.db.pool.acquire() as connection:
-        row = await connection.fetchrow(_SELECT, engine.keys.of(f"{type_name}/{id}"), int(version))
+        row = await connection.fetchrow(_SELECT, key, int(version))
         if row is None or row["rtype"] != rtype or row["id"] != id:
             raise missing
+        await engine.codec.ready(connection, [row["body"]])
         (decision,) = await engine.law.decisions(connection, request.sight, [row])
         seen = decision is Decision.PERMIT
         if row["pat"] and engine.mount.logged:
@@ -33,4 +34,4 @@ async def vread(engine: Engine, request: Request, type_name: str, id: str, versi
         raise withheld(decision, missing.detail, type_name)
     if row["op"] == "D":
         raise Gone(f"Version {version} of {type_name}/{id} is its deletion", at=type_name)
-    return Answer(200, engine.shown(request.sight, rtype, row["pat"], row["body"]), stamps(row["ver"], row["upd"]))
+    return Answer(200, engine.shown(request.sight, rtype, row["pat"], row["body"], key), stamps(row["ver"], row["upd"]))

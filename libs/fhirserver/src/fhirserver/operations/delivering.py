@@ -91,7 +91,7 @@ async def file(engine: Engine, request: Request, job: Job, number: int) -> Answe
     if part is None or job.state != "done":
         raise NotFound("The job has no such file", at="job")
     if part["kind"] == "error":
-        return _stream(request, _one(engine.codec.unpack(part["body"])))
+        return _stream(request, _one(engine.codec.unpack(part["body"], 0)))
     sight = request.sight
     if part["kind"] == "output":
         name = NAMES[part["rtype"]]
@@ -147,8 +147,9 @@ async def _lines(engine: Engine, keys: list[int], vers: list[int], sight: Sight)
                 del wanted[row[0]]
             rows += await connection.fetch(_OLD, list(wanted), list(wanted.values()))
         seen = await engine.law.sees(connection, sight, rows)
+        await engine.codec.ready(connection, [row["body"] for row in rows])
     lines = [
-        engine.shown(sight, row["rtype"], row["pat"], row["body"])
+        engine.shown(sight, row["rtype"], row["pat"], row["body"], row["key"])
         for row, shown in zip(rows, seen, strict=True)
         if shown
     ]

@@ -96,7 +96,8 @@ async def _members(engine: Engine, request: Request, id: str) -> list[str]:
     found = await engine.reader.read(engine.keys.of(f"Group/{id}"), number, id, request.caller, request.sight)
     if not isinstance(found, Found):
         raise NotFound(f"There is no Group/{id}", at="Group")
-    group: dict[str, Any] = parsed(engine.codec.unpack(found.body))
+    await engine.codec.ready(engine.db.pool, [found.body])
+    group: dict[str, Any] = parsed(engine.codec.unpack(found.body, found.key))
     members = group.get("member", [])
     if group.get("actual") is False or (not members and group.get("characteristic")):
         raise NotSupported("The group is a description; only a group with members can be exported", at="Group.member")

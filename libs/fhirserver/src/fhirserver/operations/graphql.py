@@ -191,6 +191,7 @@ class _Finding:
         with searching():
             rows = await engine.search_pool.fetch(_SELECT, sorted(wanted))
             shown = await engine.law.sees(engine.search_pool, self.request.sight, rows)
+            await engine.codec.ready(engine.search_pool, [row["body"] for row in rows])
         for row, seen in zip(rows, shown, strict=True):
             if names[row["key"]] != f"{NAMES[row['rtype']]}/{row['id']}":
                 continue
@@ -204,7 +205,7 @@ class _Finding:
             self.known |= dict.fromkeys(wanted[row["key"]], resource)
 
     def _shown(self, row: Any) -> bytes:
-        return self.engine.shown(self.request.sight, row["rtype"], row["pat"], row["body"])
+        return self.engine.shown(self.request.sight, row["rtype"], row["pat"], row["body"], row["key"])
 
     async def _search(self, need: Search) -> None:
         self._allow(need.type, "s")

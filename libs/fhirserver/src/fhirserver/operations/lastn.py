@@ -52,6 +52,7 @@ async def lastn(engine: Engine, request: Request) -> Answer:
                 raise NotSupported(f"More than {_MOST} observations; narrow by category or date", at="$lastn")
             chosen = _most_recent(rows, await _kinds(connection, engine, rows), most)
             found = await connection.fetch(f"select {COLUMNS} from res r where r.key = any($1::bigint[])", chosen)
+            await engine.codec.ready(connection, [row["body"] for row in found])
     shown = sorted(found, key=lambda row: chosen.index(row["key"]))
     if engine.mount.logged:
         about = {(row["pat"], row["rtype"], row["lab"]) for row in shown if row["pat"]}
@@ -95,8 +96,10 @@ async def _kinds(con: Connection, engine: Engine, rows: Sequence[asyncpg.Record]
             root[of(other)] = of(first)
     kinds: dict[int, Any] = {key: of(some[0]) for key, some in codes.items()}
     bare = [key for key in keys if key not in kinds]
-    for key, body in await con.fetch("select key, body from res where key = any($1::bigint[])", bare):
-        text = parsed(engine.codec.unpack(body)).get("code", {}).get("text", "")
+    bodies = await con.fetch("select key, body from res where key = any($1::bigint[])", bare)
+    await engine.codec.ready(con, [row["body"] for row in bodies])
+    for key, body in bodies:
+        text = parsed(engine.codec.unpack(body, key)).get("code", {}).get("text", "")
         kinds[key] = fold(text)
     return kinds
 
@@ -124,7 +127,7 @@ def _bundle(engine: Engine, request: Request, rows: Sequence[asyncpg.Record]) ->
     }
     entries = b",".join(
         b'{"fullUrl":"%s/Observation/%s","resource":%s,"search":{"mode":"match"}}'
-        % (base, row["id"].encode(), unpack(row["body"]))
+        % (base, row["id"].encode(), unpack(row["body"], row["key"]))
         for row in rows
     )
     return plain(head)[:-1] + (b',"entry":[' + entries + b"]}" if rows else b"}")

@@ -93,9 +93,10 @@ async def _of_many(engine: Engine, request: Request, type_name: str = "") -> Met
             rows = await engine.search_pool.fetch(some.text, *some.values)
         if len(rows) > _MOST:
             raise NotSupported(f"More than {_MOST} resources have a {name}; ask of a type, or of one", at="$meta")
+        await engine.codec.ready(engine.search_pool, [row["body"] for row in rows])
         for row in rows:
             if allows(request.caller.scopes, NAMES[row["rtype"]], "r"):
-                met = _with(met, parsed(engine.codec.unpack(row["body"])).get("meta", {}))
+                met = _with(met, parsed(engine.codec.unpack(row["body"], row["key"])).get("meta", {}))
                 about |= {(row["pat"], row["rtype"], row["lab"])} if row["pat"] else set()
                 returned += 1
     if about and engine.mount.logged:

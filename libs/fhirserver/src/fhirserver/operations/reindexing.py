@@ -171,11 +171,12 @@ async def _batch(engine: Engine, run: Run, place: Place, rows: Sequence[Any]) ->
 async def _different(engine: Engine, pool: Pool, rows: Sequence[Any]) -> tuple[list[Row], list[str]]:
     """The rows whose entries are others than those that stand; and `Type/id` of those that cannot be read."""
     sides = await _sides(pool, [row["key"] for row in rows])
+    await engine.codec.ready(pool, [row["body"] for row in rows])
     found, broken = [], []
     for place, row in enumerate(rows):
         name = NAMES[row["rtype"]]
         try:
-            entries = engine.indexer.entries(name, row["id"], parsed(engine.codec.unpack(row["body"])))
+            entries = engine.indexer.entries(name, row["id"], parsed(engine.codec.unpack(row["body"], row["key"])))
         except Exception as error:  # one that cannot be read must not stop the others; it is told
             log.error("a resource cannot be indexed", exc_info=error)
             broken.append(f"{name}/{row['id']}")

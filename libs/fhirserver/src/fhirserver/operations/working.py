@@ -9,14 +9,14 @@ import asyncpg
 import structlog
 
 from fhirserver.engine import Engine
-from fhirserver.operations import exporting, jobs, reindexing
+from fhirserver.operations import exporting, jobs, reindexing, sealing
 from fhirserver.operations.jobs import Job, Lost, Run
 from kit.problems import Problem
 from kit.telemetry import describe
 
 Work = Callable[[Engine, Run], Awaitable[str]]  # does the job; returns its last word
 
-WORK: Mapping[str, Work] = {"export": exporting.work, "reindex": reindexing.work}
+WORK: Mapping[str, Work] = {"export": exporting.work, "reindex": reindexing.work, sealing.KIND: sealing.work}
 _LEASE = 15.0  # seconds without a sign of life after which a job is another's
 _TURNS = 5  # a job that broke this many processes is given up
 _HOUR = 3600.0

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
-import msgspec
 
 from access import Decision, Sight, allows
 from fhircore.outcome import Issue, operation_outcome
@@ -18,6 +17,8 @@ from fhirserver.messages import Answer, Request
 from fhirserver.problems import Invalid, NotSupported
 from fhirserver.refusing import notice
 from fhirserver.search.asked import Asked
+from fhirserver.search.commonness import weigh
+from fhirserver.search.counting import total
 from fhirserver.search.cursor import Position
 from fhirserver.search.explain import explained, refuse_people
 from fhirserver.search.fetching import rows_of
@@ -32,7 +33,6 @@ from kit.problems import Unavailable
 
 _PATIENT = TYPES["Patient"].number
 _DEFAULT, _LARGEST = 20, 1000  # rows of a page
-_COUNTED = 10_000  # an estimate is exact up to here
 
 
 @dataclass(slots=True)
@@ -60,14 +60,30 @@ async def answer(engine: Engine, request: Request, asked: Asked) -> Answer:
             await _ready(connection, engine, request, made)
             if query.explain:
                 return Answer(200, await explained(connection, made, made.page(limit, after)))
-            page = await _fetch(connection, engine, request, made, limit, after)
             about = _one_patient(engine, made)
-            page.withheld = await engine.law.withheld(connection, request.sight, about)
+            page = await _looked(connection, engine, request, made, limit, after, about)
             if page.withheld and await engine.law.again(connection, request.sight, about):
-                page = await _fetch(connection, engine, request, made, limit, after)
-                page.withheld = await engine.law.withheld(connection, request.sight, about)
+                page = await _looked(connection, engine, request, made, limit, after, about)
     await _log(engine, request, made, [*page.rows, *page.others])
     return Answer(200, _bundle(engine, request, asked, page))
+
+
+async def _looked(
+    con: Connection, engine: Engine, request: Request, made: Plan, limit: int, after: Position | None, about: list[int]
+) -> Page:
+    """A page with what is withheld. One patient is looked at first: what is shown of them is then a matter of labels."""
+    sight = request.sight
+    if len(about) != 1 or not sight.depends:
+        page = await _fetch(con, engine, request, made, limit, after)
+        page.withheld = await engine.law.withheld(con, sight, about)
+        return page
+    rtypes = {TYPES[one.type_name].number for one in made.parts}
+    looked = await engine.law.look_at(con, sight, about[0], min(rtypes))
+    if len(rtypes) == 1:
+        made.parts[0].looked = looked
+    page = await _fetch(con, engine, request, made, limit, after)
+    page.withheld = looked.withheld
+    return page
 
 
 async def found(engine: Engine, request: Request, asked: Asked) -> tuple[Plan, Page]:
@@ -87,6 +103,7 @@ async def _ready(con: Connection, engine: Engine, request: Request, made: Plan) 
         await engine.law.trust(request.sight, made.patients)
     else:
         await engine.law.around(con, request.sight)
+    await weigh(con, made)
 
 
 async def planned(engine: Engine, request: Request, asked: Asked) -> Plan:
@@ -143,7 +160,7 @@ async def _fetch(
     query, page = made.query, Page()
     only_counted = query.summary == "count" or limit == 0
     if query.total in ("accurate", "estimate") or only_counted:
-        page.total = await _total(con, made, exact=query.total != "estimate")
+        page.total = await total(con, made, exact=query.total != "estimate")
     if only_counted:
         return page
     rows, value_of = await rows_of(con, engine, made, limit, after)
@@ -162,23 +179,8 @@ async def _fetch(
         page.others = await Bringing(con, made.ground, lambda name: allows(scopes, name, "r")).all(query, page.rows)
     found = (row["pat"] for row in (*page.rows, *page.others) if row["rtype"] == _PATIENT)
     await engine.law.look(con, request.sight, found)
+    await engine.codec.ready(con, [row["body"] for row in (*page.rows, *page.others)])
     return page
-
-
-async def _total(con: Connection, made: Plan, *, exact: bool) -> int:
-    """How many there are. An estimate counts up to a limit; beyond it only who may see everything is told the database's
-    guess, since statistics know of what is hidden."""
-    if not exact:
-        some = made.count(_COUNTED + 1)
-        found = int(await con.fetchval(some.text, *some.values))
-        if found <= _COUNTED:
-            return found
-        if made.ground.sight.everything:
-            whole = made.count()
-            told = msgspec.json.decode(await con.fetchval(f"explain (format json) {whole.text}", *whole.values))
-            return max(found, int(told[0]["Plan"]["Plans"][0]["Plan Rows"]))
-    counting = made.count()
-    return int(await con.fetchval(counting.text, *counting.values))
 
 
 async def _log(engine: Engine, request: Request, made: Plan, rows: Sequence[asyncpg.Record]) -> None:
@@ -230,7 +232,7 @@ def _bundle(engine: Engine, request: Request, asked: Asked, page: Page) -> bytes
 
 
 def _cut(engine: Engine, sight: Sight, row: asyncpg.Record, cut: Cut | None) -> bytes:
-    body = engine.shown(sight, row["rtype"], row["pat"], row["body"])
+    body = engine.shown(sight, row["rtype"], row["pat"], row["body"], row["key"])
     return body if cut is None else cut(body, NAMES[row["rtype"]])
 
 

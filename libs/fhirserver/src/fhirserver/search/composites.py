@@ -19,6 +19,7 @@ from fhirserver.problems import NotSupported
 from fhirserver.search import ranges
 from fhirserver.search.ground import Ground, Place
 from fhirserver.search.sql import Values, all_of, any_of
+from fhirserver.search.tokens import meant
 
 Predicate = Callable[[Ground, Values, str, str, Criterion], str]
 
@@ -47,19 +48,19 @@ def _group(place: Place, value: CompositeValue) -> str:
             f"A whole code system in '{place.param.name}' is not supported; name the code", at=place.param.name
         )
     at = f"{place.at}|{code.code}" if code.system is None else f"{place.at}|{code.system}|{code.code}"
-    return _beside(place, at, others)
+    return _beside(place, code, at, others)
 
 
-def _beside(place: Place, at: str, others: list[Value]) -> str:
+def _beside(place: Place, code: TokenValue, at: str, others: list[Value]) -> str:
     keys, values = place.ground.keys, place.values
     match others:
         case [TokenValue() as token]:
-            return place.tokens([_pair(place, at, token)])
+            return _pair(place, code, at, token)
         case [ReferenceValue(types, id, url)]:
             local = id is not None and (url is None or url.startswith(place.ground.base + "/"))
             targets = [f"{target}/{id}" for target in types] if local else [str(url)]
             return place.tokens([keys.of(target) ^ keys.token(f"{at}>") for target in targets])
-    h = values.add(keys.token(at), "bigint")
+    h = _group_hash(place, code, at)
     match others:
         case [StringValue() as text]:
             return ranges.string_within(place, h, [text])
@@ -73,10 +74,21 @@ def _beside(place: Place, at: str, others: list[Value]) -> str:
     raise NotSupported(f"Searching by '{place.param.name}' is not supported here", at=place.param.name)
 
 
-def _pair(place: Place, at: str, token: TokenValue) -> int:
+def _group_hash(place: Place, code: TokenValue, at: str) -> str:
+    """What stands for a group with this code, as the right side of an equality."""
+    keys, values = place.ground.keys, place.values
+    if code.system is not None:
+        return values.add(keys.token(at), "bigint")
+    return f"any({meant(values, keys.token(at), [keys.token(f'{place.at}||{code.code}')])})"
+
+
+def _pair(place: Place, code: TokenValue, at: str, token: TokenValue) -> str:
     if token.code is None:
         raise NotSupported(
             f"A whole code system in '{place.param.name}' is not supported; name the code", at=place.param.name
         )
     beside = token.code if token.system is None else f"{token.system}|{token.code}"
-    return place.ground.keys.token(f"{at}${beside}")
+    h = place.ground.keys.token(f"{at}${beside}")
+    if code.system is not None and token.system is not None:
+        return place.tokens([h])
+    return f"{place.alias}.tok && {meant(place.values, h)}"

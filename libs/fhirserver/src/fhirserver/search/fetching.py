@@ -24,6 +24,7 @@ async def rows_of(
     if not in_sql(sort):
         found = made.some(sorting.MOST + 1)
         every = await con.fetch(found.text, *found.values)
+        await engine.codec.ready(con, [row["body"] for row in every])
         rows, values = await sorting.page(every, sort, engine.codec.unpack, limit, after)
         return rows, lambda row: values[row["key"]]
     rows = await _in_stretches(con, made, limit, after) if made.by_time else await _page(con, made, limit, after)

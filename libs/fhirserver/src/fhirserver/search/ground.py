@@ -22,6 +22,7 @@ class Ground:
     # (type, criterion) → the hashes of its terms, where they were looked up before planning: the database then knows how
     # common they are. Elsewhere the statement looks them up itself.
     terms: Mapping[tuple[str, Criterion], list[int]] = field(default_factory=dict)
+    common: frozenset[Criterion] = frozenset()  # the `_has` whose code is common (commonness.py)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from access import Sight
 from fhircore.params import SearchParam
-from fhircore.query import Criterion, Match, Query, ReferenceValue, TokenValue
+from fhircore.query import Criterion, Match, Query, ReferenceValue
 from fhircore.types import TYPES
 from fhirserver.index import SUBJECT
+from fhirserver.law import Looked
 from fhirserver.search.cursor import Position
 from fhirserver.search.finding import finds, known
 from fhirserver.search.ground import Ground
 from fhirserver.search.order import beyond, by, columns, names, orders
 from fhirserver.search.predicates import predicate
 from fhirserver.search.sql import Values, seen
-from fhirserver.search.tokens import token_hash
+from fhirserver.search.tokens import main_codes
 
-COLUMNS = "r.key, r.rtype, r.id, r.ver, r.upd, r.pat, r.lab, r.body, r.tok, r.refs"
+_SHOWN = "r.key, r.rtype, r.id, r.ver, r.upd, r.pat, r.lab, r.body"
+COLUMNS = f"{_SHOWN}, r.tok, r.refs"  # with what _include follows; reading the arrays costs as much as the rest
 ALSO_COMPARTMENT = "1, 3"  # alt.also: further subjects, and who else it concerns
 
 
@@ -42,10 +45,16 @@ class Part:
     codes: list[int]
     rest: list[Criterion]
     compartment: list[int] = field(default_factory=list)
+    looked: Looked | None = None  # at the one patient whom it is about
+
+    @property
+    def driven(self) -> bool:
+        return bool(self.patients or self.codes or self.compartment)
 
     def branches(self) -> list[bool]:
         """Whether each branch goes through `alt`."""
-        return [False, True] if self.patients or self.codes or self.compartment else [False]
+        alone = self.looked is not None and self.looked.alone
+        return [False, True] if self.driven and not alone else [False]
 
     def where(self, ground: Ground, values: Values, *, further: bool) -> str:
         """`res r where …`, or the same rows through `alt` where the driving conditions hold for another combination."""
@@ -54,15 +63,26 @@ class Part:
         if further:
             source = "alt a join res r on r.key = a.key"
             parts += [f"a.rtype = {number}", f"a.also in ({self._also()})"]
-        parts += self._driving(ground, values, "a" if further else "r", further=further)
-        parts += seen(ground.sight, values, "r")
+        driving = self._driving(ground, values, "a" if further else "r", further=further)
+        parts += driving
+        parts += self._seen(ground.sight, values, driving, further=further)
         if not self.patients and not self.compartment and ground.sight.around is not None and self._of_patients:
             parts.append(_equal(values, f"{'a' if further else 'r'}.pat", list(ground.sight.around) or [0]))
         if self.type_name == "Patient" and ground.sight.depends and not (self.patients or finds(self.rest)):
             parts.append(known(ground.sight, values, "r"))
+            if ground.sight.around is not None:  # the same patients by their keys, which drive
+                parts.append(_equal(values, "r.pat", list(ground.sight.around) or [0]))
         rest = [predicate(ground, values, "r", self.type_name, criterion) for criterion in self.rest]
         parts += [_filter(one) for one in rest] if self.patients or self.compartment else rest
         return f"{source} where {' and '.join(parts)}"
+
+    def _seen(self, sight: Sight, values: Values, driving: list[str], *, further: bool) -> list[str]:
+        """The legal predicate. The rows of the first branch are all about one patient, where only one was named."""
+        if further or len(set(self.patients or self.compartment)) != 1:
+            return seen(sight, values, "r")
+        if self.looked is not None and self.looked.shown is not None:
+            return [f"r.lab = any({values.labels(self.looked.shown)})"]
+        return seen(sight, values, "r", driving[0].removeprefix("r.pat = "))
 
     @property
     def _of_patients(self) -> bool:
@@ -104,12 +124,16 @@ class Plan:
     @property
     def driven(self) -> bool:
         """Whether patients or codes drive all of it."""
-        return len(self.parts) == 1 and len(self.parts[0].branches()) > 1
+        return len(self.parts) == 1 and self.parts[0].driven
 
     @property
     def by_time(self) -> bool:
         """Whether it is read best in stretches of time: in the order of last updates, over more than the rows of somebody."""
         return bool(self.query.sort) and self.query.sort[0].param.name == "_lastUpdated" and not self.driven
+
+    @property
+    def _columns(self) -> str:
+        return COLUMNS if self.query.include else _SHOWN
 
     def page(self, limit: int, after: Position | None, within: tuple[datetime, datetime] | None = None) -> Statement:
         """The rows of one page plus one (so that one knows whether there are more), with their sort values as s0, s1 …
@@ -123,11 +147,13 @@ class Plan:
             for part in self.parts
             for further in part.branches()
         ]
+        if self.driven and len(branches) == 1:  # few rows, read in order: they need not be found by key once more
+            return Statement(branches[0].replace("select r.key, ", f"select {self._columns}, ", 1), values.all)
         made = orders(self.ground, Values(), self.parts[0].type_name, self.query.sort)
         keys = " union ".join(f"({branch})" for branch in branches)
         shown = "".join(f", f.{name}" for name in names(made))
         text = (
-            f"select {COLUMNS}{shown} from (select * from ({keys}) u order by {by(made, 'key', back=back)}"
+            f"select {self._columns}{shown} from (select * from ({keys}) u order by {by(made, 'key', back=back)}"
             f" limit {limit + 1}) f join res r on r.key = f.key order by {by(made, 'f.key', 'f.', back=back)}"
         )
         return Statement(text, values.all)
@@ -136,7 +162,7 @@ class Plan:
         """Up to so many rows in no order: what is sorted outside SQL."""
         values = Values()
         keys = self._keys(values, limit)
-        return Statement(f"select {COLUMNS} from ({keys}) f join res r on r.key = f.key", values.all)
+        return Statement(f"select {self._columns} from ({keys}) f join res r on r.key = f.key", values.all)
 
     def count(self, limit: int | None = None) -> Statement:
         """How many rows there are in all, or up to a limit."""
@@ -190,12 +216,8 @@ def part(ground: Ground, type_name: str, criteria: Sequence[Criterion], compartm
                 if patients:
                     made.patients = patients
                     continue
-            case Match(SearchParam(type="token", name=name), None, found) if (
-                name == TYPES[type_name].main_code and name != "identifier" and not made.codes and _all_full(found)
-            ):
-                made.codes = [
-                    token_hash(f"{type_name}.{name}", ground.keys, v) for v in found if isinstance(v, TokenValue)
-                ]
+            case _ if not made.codes and (codes := main_codes(ground, type_name, criterion)):
+                made.codes = codes
                 continue
         made.rest.append(criterion)
     return made
@@ -211,10 +233,6 @@ def _only_patients(ground: Ground, found: tuple[object, ...]) -> list[int]:
             return []
         keys += ground.person(value.id)
     return keys
-
-
-def _all_full(found: tuple[object, ...]) -> bool:
-    return all(isinstance(v, TokenValue) and v.system is not None and v.code is not None for v in found)
 
 
 def _filter(condition: str) -> str:

@@ -44,6 +44,8 @@ def _asked(ground: Ground, values: Values, alias: str, type_name: str, criterion
             return _carrying(ground, values, alias, type_name, criterion)
         case Chain(param, targets):
             return any_of(_chain(ground, values, alias, type_name, param, target, inner) for target, inner in targets)
+        case Has(source, _, inner) if criterion in ground.common:
+            return _each_has(ground, values, alias, source, inner)
         case Has(source, param, inner):
             return _has(ground, values, alias, type_name, source, param, inner)
         case Listed(ids):
@@ -67,6 +69,8 @@ def terms_of(ground: Ground, values: Values, type_name: str, criterion: Criterio
             both = _parts_of(type_name, param)
             selects = [tokens.text_terms(_place(ground, values, "r", type_name, one), found) for one in both]  # type: ignore[arg-type]
             return " union all ".join(selects)
+        case Match(SearchParam(type="token") as param, None | "not", found) if not param.name.startswith("combo-"):
+            return tokens.meanings(_place(ground, values, "r", type_name, param), found)  # type: ignore[arg-type]
         case Match(SearchParam(type="uri") as param, "below", found):
             return ranges.uri_terms(_place(ground, values, "r", type_name, param), found)  # type: ignore[arg-type]
     return None
@@ -177,6 +181,24 @@ def _has(
     h = values.add(ground.keys.token(f"{source}.{param.name}>"), "bigint")
     leads = f"{inside}.tok @> array[target # {h}]"
     return f"{alias}.key in (select distinct target from res {inside}, unnest({inside}.refs) target where {where} and {leads})"
+
+
+def _each_has(ground: Ground, values: Values, alias: str, source: str, inner: Criterion) -> str:
+    """Whether the patient of `alias` has one of these main codes: asked of each, by the index over patient, type and code."""
+    inside, number = "h" + alias, values.add(TYPES[source].number, "smallint")
+    codes = values.keys(tokens.main_codes(ground, source, inner))
+    other = values.add([ground.keys.token(f"{source}!subject")], "bigint[]")
+    first = [f"{inside}.pat = {alias}.key", f"{inside}.rtype = {number}", f"{inside}.code = any({codes})"]
+    first += [f"not coalesce({inside}.tok @> {other}, false)", *seen(ground.sight, values, inside)]
+    a = "a" + inside
+    further = [f"{a}.pat = {alias}.key", f"{a}.rtype = {number}", f"{a}.also in (1, 2)", f"{a}.code = any({codes})"]
+    further += seen(ground.sight, values, inside)
+    joined = f"alt {a} join res {inside} on {inside}.key = {a}.key"
+    # `offset 0` keeps it a question about each row; otherwise the database gathers first, which this is to avoid.
+    return any_of(
+        f"exists (select from {source_of} where {' and '.join(parts)} offset 0)"
+        for source_of, parts in ((f"res {inside}", first), (joined, further))
+    )
 
 
 _HANDLERS: dict[tuple[str, str | None], Callable[[Place, Sequence[Any]], str]] = {

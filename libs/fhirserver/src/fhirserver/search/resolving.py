@@ -29,6 +29,7 @@ from fhirserver.search.ground import Ground
 from fhirserver.search.predicates import terms_of
 from fhirserver.search.sql import Values, seen
 from fhirserver.search.termstore import TermStore
+from fhirserver.terms import has_systems, is_open
 from kit.db import Connection
 
 _MOST = 20_000  # codes or resources that one value may stand for
@@ -143,7 +144,7 @@ Kinds = Mapping[str, Sequence[Criterion]]
 
 
 async def resolved(
-    con: Connection, ground: Ground, kinds: Kinds, unpack: Callable[[bytes], bytes]
+    con: Connection, ground: Ground, kinds: Kinds, unpack: Callable[[bytes, int], bytes]
 ) -> tuple[Ground, dict[str, tuple[Criterion, ...]]]:
     """The criteria of each type with nothing left to look up, and the ground with the terms that they stand for."""
     resolver = Resolver(con, ground, TermStore(con, ground, unpack))
@@ -163,9 +164,16 @@ def _asks(criterion: Criterion) -> bool:
     match criterion:
         case Missing():
             return True
+        case Match(param, None | "not", values) if param.type == "token":
+            return has_systems(param) and not is_open(param) and any(map(_without_half, values))
         case Match(_, modifier, _):
             return modifier in ("in", "not-in", "above", "below", "text")
     return False
+
+
+def _without_half(value: Value) -> bool:
+    """Whether it is a code without its system, or a system without a code, which `means` tells the hashes of."""
+    return isinstance(value, TokenValue) and (value.system is None or value.code is None)
 
 
 def _leaves(type_name: str, criterion: Criterion) -> Iterator[tuple[str, Criterion]]:

@@ -27,7 +27,7 @@ Row = tuple[tuple[Value, ...], int, int, asyncpg.Record | None]
 
 
 async def page(
-    rows: Sequence[asyncpg.Record], sort: Sequence[Sort], unpack: Callable[[bytes], bytes], limit: int,
+    rows: Sequence[asyncpg.Record], sort: Sequence[Sort], unpack: Callable[[bytes, int], bytes], limit: int,
     after: Position | None,
 ) -> tuple[list[asyncpg.Record], dict[int, tuple[Value, ...]]]:  # fmt: skip
     """The rows of one page plus one, in order (from the far end when it looks back), and sort values by key."""
@@ -61,9 +61,9 @@ def _by(found: list[Row], place: int, *, descending: bool) -> None:
     found[:] = with_value + without
 
 
-def _values(row: asyncpg.Record, sort: Sequence[Sort], unpack: Callable[[bytes], bytes]) -> tuple[Value, ...]:
+def _values(row: asyncpg.Record, sort: Sequence[Sort], unpack: Callable[[bytes, int], bytes]) -> tuple[Value, ...]:
     type_name = NAMES[row["rtype"]]
-    read = extractor(type_name)(parsed(unpack(row["body"])))
+    read = extractor(type_name)(parsed(unpack(row["body"], row["key"])))
     return tuple(_value(row, one, read) for one in sort)
 
 

@@ -12,6 +12,7 @@ class Values:
 
     def __init__(self) -> None:
         self.all: list[Any] = []
+        self._labels: dict[frozenset[int], str] = {}
 
     def add(self, value: Any, cast: str) -> str:
         self.all.append(value)
@@ -20,6 +21,13 @@ class Values:
     def later(self, value: Any, cast: str) -> "Later":
         """A placeholder that is added where it is first used: PostgreSQL refuses a parameter that no text mentions."""
         return Later(self, value, cast)
+
+    def labels(self, labels: frozenset[int]) -> str:
+        """A placeholder for an array of label numbers; the same labels are sent once, for the driver looks at each element."""
+        found = self._labels.get(labels)
+        if found is None:
+            found = self._labels[labels] = self.add(sorted(labels), "int[]")
+        return found
 
     def keys(self, keys: list[int]) -> str:
         """A placeholder for an array of hashes, sorted so that the same search is the same statement and values."""
@@ -38,65 +46,72 @@ class Later:
         return self._text
 
 
-def seen(sight: Sight, values: Values, alias: str) -> list[str]:
+def seen(sight: Sight, values: Values, alias: str, patient: str | None = None) -> list[str]:
     """The legal predicate on rows of `alias`, as conjuncts; none for who may see everything. It says of every row what
-    `access.decide` says, with the facts as they stand when the statement runs."""
+    `access.decide` says, with the facts as they stand when the statement runs. `patient` is the placeholder of the one patient
+    (not 0) whom all these rows are about, where there is one: what depends on nothing else is then asked once, not row by row."""
     if sight.everything:
         return []
     zones = sight.zones if not sight.stale else Zones(sight.zones.free, sight.zones.unit)
     if sight.actor.kind == "patient":
-        own, shown = values.keys(list(sight.own)), values.add(sorted(sight.own_labels), "int[]")
-        free = values.add(sorted(zones.free), "int[]")
+        own, shown = values.keys(list(sight.own)), values.labels(sight.own_labels)
+        free = values.labels(zones.free)
         return [
             f"(({alias}.pat = any({own}) and {alias}.lab = any({shown}))"
             f" or ({alias}.pat = 0 and {alias}.lab = any({free})))"
         ]
-    ways = [f"{alias}.lab = any({values.add(sorted(zones.free), 'int[]')})"]
+    ways = [f"{alias}.lab = any({values.labels(zones.free)})"]
     if zones.unit or zones.provider or zones.shared:
-        ways.append(_in_care(sight, zones, values, alias))
+        ways.append(_in_care(sight, zones, values, alias, patient))
     return [any_of(ways)]
 
 
-def _in_care(sight: Sight, zones: Zones, values: Values, alias: str) -> str:
+def _in_care(sight: Sight, zones: Zones, values: Values, alias: str, patient: str | None) -> str:
     """Own unit: a relation. Other units of the provider: an active choice too. Other providers: a consent instead. The last
     two not where a block stands."""
     actor = sight.actor
     unit, employee = values.later(actor.unit, "text"), values.later(actor.subject, "text")
     mine = f"(a.employee is null or a.employee = {employee})"
+    whom = patient or f"{alias}.pat"
     ways = []
     if zones.unit:
-        ways.append(f"{alias}.lab = any({values.add(sorted(zones.unit), 'int[]')})")
+        ways.append(f"{alias}.lab = any({values.labels(zones.unit)})")
     if zones.provider and actor.session:
         choice = _once(
-            f"access_choice c where c.pat = {alias}.pat and c.session = {values.add(actor.session, 'text')}"
+            f"access_choice c where c.pat = {whom} and c.session = {values.add(actor.session, 'text')}"
             f" and now() < c.until"
         )
-        labels = values.add(sorted(zones.provider), "int[]")
+        labels = values.labels(zones.provider)
         ways.append(
             f"({alias}.lab = any({labels}) and {choice} and not {_blocked(sight, values, alias, unit, employee)})"
         )
     if zones.shared:
-        consent = _once(
-            f"access_consent a where a.pat = {alias}.pat and a.unit = {unit}"
+        held = (
+            f"access_consent a where a.pat = {whom} and a.unit = {unit}"
             f" and a.provider = {values.add(actor.provider, 'text')} and a.since <= now() and now() < a.until and {mine}"
         )
-        labels = values.add(sorted(zones.shared), "int[]")
+        # About everything, asked once where the rows are one patient's; else about this row's kind of information (EMG-03).
+        kind = f"(select l.info from label l where l.id = {alias}.lab)"
+        consent = f"({_once(f'{held} and a.info is null')} or {_once(f'{held} and {kind} = any(a.info)')})"
+        labels = values.labels(zones.shared)
         ways.append(
             f"({alias}.lab = any({labels}) and {consent} and not {_blocked(sight, values, alias, unit, employee)})"
         )
     whose = any_of(ways) if ways else "false"
-    nobodys = values.add(sorted(zones.unit | zones.provider), "int[]")
-    return f"(({whose} and {_related(alias, unit, employee)}) or ({alias}.pat = 0 and {alias}.lab = any({nobodys})))"
+    theirs = f"({whose} and {_related(whom, unit, employee)})"
+    if patient is not None:
+        return theirs
+    return f"({theirs} or ({alias}.pat = 0 and {alias}.lab = any({values.labels(zones.unit | zones.provider)})))"
 
 
 def related(sight: Sight, values: Values, alias: str) -> str:
     """Whether the reader's unit, or the reader, has a relation to the patient of a row now."""
-    return _related(alias, values.later(sight.actor.unit, "text"), values.later(sight.actor.subject, "text"))
+    return _related(f"{alias}.pat", values.later(sight.actor.unit, "text"), values.later(sight.actor.subject, "text"))
 
 
-def _related(alias: str, unit: Later, employee: Later) -> str:
+def _related(whom: str, unit: Later, employee: Later) -> str:
     return _once(
-        f"access_relation a where a.pat = {alias}.pat and a.unit = {unit} and a.since <= now() and now() < a.until"
+        f"access_relation a where a.pat = {whom} and a.unit = {unit} and a.since <= now() and now() < a.until"
         f" and (a.employee is null or a.employee = {employee})"
     )
 

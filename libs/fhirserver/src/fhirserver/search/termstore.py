@@ -21,7 +21,7 @@ class TermStore:
 
     con: Connection
     ground: Ground
-    unpack: Callable[[bytes], bytes]
+    unpack: Callable[[bytes, int], bytes]
 
     async def value_set(self, name: str, url: str, depth: int = _DEEP) -> Codes:
         """Every (system, code) of it. A code of None is its whole system."""
@@ -130,8 +130,8 @@ class TermStore:
         values = Values()
         parts = [f"r.rtype = {values.add(TYPES[type_name].number, 'smallint')}", *seen(self.ground.sight, values, "r")]
         parts.append(condition.format(values.add(key, "bigint")))
-        text = f"select r.body from res r where {' and '.join(parts)} order by r.upd desc limit 20"
-        return [parsed(self.unpack(row[0])) for row in await self.con.fetch(text, *values.all)]
+        text = f"select r.body, r.key from res r where {' and '.join(parts)} order by r.upd desc limit 20"
+        return [parsed(self.unpack(row[0], row[1])) for row in await self.con.fetch(text, *values.all)]
 
 
 def _expanded(contains: Iterable[dict[str, Any]]) -> Codes:

@@ -5,46 +5,103 @@ from typing import cast
 
 from fhircore.identifiers import is_known, kept
 from fhircore.params import SearchParam, params_of
-from fhircore.query import ReferenceValue, StringValue, TokenValue, TypedIdentifier
+from fhircore.query import Criterion, Match, ReferenceValue, StringValue, TokenValue, TypedIdentifier
 from fhircore.types import TYPES
 from fhirserver.index import SUBJECT, folded, leads_to
 from fhirserver.keys import Keys
 from fhirserver.search.ground import Ground, Place
 from fhirserver.search.sql import Values, all_of, any_of
+from fhirserver.terms import has_systems, is_open
 
 
 def token_hash(place_at: str, keys: Keys, value: TokenValue) -> int:
-    """The index hash of a token value: `system|code`, `|code`, `system|` or `code` in any system."""
+    """The hash a token value is asked as: `system|code`, `|code`, `system|` or `code` in any system."""
     if value.system is None:
         return keys.token(f"{place_at}|{value.code}")
     return keys.token(f"{place_at}|{value.system}|{value.code or ''}")
+
+
+def main_codes(ground: Ground, type_name: str, criterion: Criterion) -> list[int]:
+    """The hashes of the codes asked for, where it is the type's main code, each with its system; else none."""
+    match criterion:
+        case Match(SearchParam(type="token", name=name), None, found) if (
+            name == TYPES[type_name].main_code and name != "identifier" and _all_full(found)
+        ):
+            return [token_hash(f"{type_name}.{name}", ground.keys, v) for v in found if isinstance(v, TokenValue)]
+    return []
+
+
+def _all_full(found: Sequence[object]) -> bool:
+    return all(isinstance(v, TokenValue) and v.system is not None and v.code is not None for v in found)
 
 
 def token(place: Place, found: Sequence[TokenValue]) -> str:
     """Any of these codes."""
     if any(value.code is None and value.system is None for value in found):
         return carrying(place, shape_terms(place, place.param))  # any code of the one system that this parameter has
-    whole = [value for value in found if value.code is None]
-    single = [value for value in found if value.code is not None]
-    parts = [place.tokens([token_hash(place.at, place.ground.keys, value) for value in whole])] if whole else []
-    if single:
-        parts.append(_codes(place, single, [token_hash(place.at, place.ground.keys, value) for value in single]))
+    if place.param.name == "identifier":
+        return _identifiers(place, found)
+    if is_open(place.param):
+        return place.tokens([token_hash(place.at, place.ground.keys, value) for value in found])
+    full, asked = _hashes(place, found)
+    codes = _meaning(place, found, full, asked)
+    if place.param.name != TYPES[place.type_name].main_code:
+        return f"{place.alias}.tok && {codes}"
+    number = place.values.add(TYPES[place.type_name].number, "smallint")
+    further = place.inside("alt", f"rtype = {number} and code = any({codes}) and also = 2", among=True)
+    parts = [f"({place.alias}.code = any({codes}) or {further})"]
+    if asked:  # rows of an index that is not made again yet carry each way to ask as a token
+        parts.append(place.tokens(asked))
     return any_of(parts)
 
 
-def _codes(place: Place, found: Sequence[TokenValue], hashes: list[int]) -> str:
-    if place.param.name == "identifier":
-        hashes = hashes + [h for value in found for h in _canonical(place, value)]
-        return place.inside("idt", f"h = any({place.values.keys(hashes)})")
-    if place.param.name != TYPES[place.type_name].main_code:
-        return place.tokens(hashes)
-    full = [h for h, value in zip(hashes, found, strict=True) if value.system is not None]
-    alone = [h for h, value in zip(hashes, found, strict=True) if value.system is None]
-    parts = [place.tokens(alone)] if alone else []
-    if full:
-        codes, number = place.values.keys(full), place.values.add(TYPES[place.type_name].number, "smallint")
-        further = place.inside("alt", f"rtype = {number} and code = any({codes}) and also = 2", among=True)
-        parts.append(f"({place.alias}.code = any({codes}) or {further})")
+def meanings(place: Place, found: Sequence[TokenValue]) -> str | None:
+    """A select of the hashes that rows carry of these codes; None where it need not be looked up."""
+    plain = any(value.code is None and value.system is None for value in found)
+    if plain or is_open(place.param) or not (hashes := _hashes(place, found))[1]:
+        return None
+    return _selected(place.values, *hashes)
+
+
+def meant(values: Values, asked: int, also: Sequence[int] = ()) -> str:
+    """The hashes that are meant by one, and itself: rows of an index that is not made again yet carry it."""
+    return f"array({_selected(values, list(also), [asked])})"
+
+
+def _selected(values: Values, full: list[int], asked: list[int]) -> str:
+    hashes = values.keys(asked)
+    return f"select h from means where asked = any({hashes}) union all select unnest({hashes} || {values.keys(full)})"
+
+
+def _meaning(place: Place, found: Sequence[TokenValue], full: list[int], asked: list[int]) -> str:
+    """An array of the hashes that rows carry of these codes."""
+    if not asked:
+        return place.values.keys(full)
+    for modifier in (None, "not"):
+        known = place.ground.terms.get((place.type_name, Match(place.param, modifier, tuple(found))))
+        if known is not None:
+            return place.values.keys(known)
+    return f"array({_selected(place.values, full, asked)})"
+
+
+def _hashes(place: Place, found: Sequence[TokenValue]) -> tuple[list[int], list[int]]:
+    """Those that rows carry as they are, and those that `means` has the hashes of."""
+    keys, at, open_ended = place.ground.keys, place.at, has_systems(place.param)
+    full = [token_hash(at, keys, value) for value in found if value.system is not None and value.code is not None]
+    full += [keys.token(f"{at}||{value.code}") for value in found if value.system is None]
+    asked = [token_hash(at, keys, v) for v in found if v.code is None or (v.system is None and open_ended)]
+    return full, asked
+
+
+def _identifiers(place: Place, found: Sequence[TokenValue]) -> str:
+    """A whole system is a token; a value stands in its table."""
+    hashes = [token_hash(place.at, place.ground.keys, value) for value in found if value.code is None]
+    parts = [place.tokens(hashes)] if hashes else []
+    single = [value for value in found if value.code is not None]
+    if single:
+        each = [token_hash(place.at, place.ground.keys, value) for value in single]
+        each += [h for value in single for h in _canonical(place, value)]
+        parts.append(place.inside("idt", f"h = any({place.values.keys(each)})"))
     return any_of(parts)
 
 

@@ -60,13 +60,14 @@ async def decided(engine: Engine, caller: Caller, sight: Sight, events: Sequence
     """What this caller may see of these events now."""
     pool: Connection | Pool = engine.db.pool
     rows = await pool.fetch(_VERSIONS, [one.key for one in events], [one.ver for one in events])
+    await engine.codec.ready(pool, [row["body"] for row in rows])
     bodies: dict[tuple[int, int], bytes] = {}
     about: set[tuple[int, int, int]] = set()
     for row, shown in zip(rows, await engine.law.sees(pool, sight, rows), strict=True):
         if row["pat"]:
             about.add((row["pat"], row["rtype"], row["lab"]))
         if shown and allows(caller.scopes, NAMES[row["rtype"]], "r"):
-            bodies[row["key"], row["ver"]] = engine.shown(sight, row["rtype"], row["pat"], row["body"])
+            bodies[row["key"], row["ver"]] = engine.shown(sight, row["rtype"], row["pat"], row["body"], row["key"])
     return Decided(bodies, sorted(about), len(rows) - len(bodies))
 
 

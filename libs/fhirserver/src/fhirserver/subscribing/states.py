@@ -8,7 +8,7 @@ from fhirserver.subscribing.registering import with_members
 from fhirserver.wishes import Put
 from kit.db import Connection
 
-_BODY = "select lab, body from res where key = $1 for update"
+_BODY = "select key, lab, body from res where key = $1 for update"
 _STATE = """
 update subscription set state = $2, error = $3 where id = $1 and state = $4 and state <> $2 returning id"""
 _DEAD = "update subscription_event set state = 'dead' where sub = $1 and state = 'waiting'"
@@ -19,7 +19,8 @@ async def change(engine: Engine, con: Connection, sub: Subscription, state: str,
     row = await con.fetchrow(_BODY, engine.keys.of(f"Subscription/{sub.id}"))
     if row is None or await con.fetchval(_STATE, sub.id, state, error, sub.state) is None:
         return
-    raw = with_members(engine.codec.unpack(row["body"]), status=state, error=error or None)
+    await engine.codec.ready(con, [row["body"]])
+    raw = with_members(engine.codec.unpack(row["body"], row["key"]), status=state, error=error or None)
     put = Put("Subscription", sub.id, raw, parsed(raw), row["lab"])
     await engine.writer.apply(con, [put], all_seeing())
 

@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from application_platform.apps import asking, choosing, wording
 from application_platform.apps.asking import NAMES, Asked, UnknownApp
 from application_platform.identity.model import Session
+from application_platform.portal.person import Person
 from application_platform.portal.reader import Portal
 from application_platform.portal.record import NotShown
 from application_platform.sign_in import browser
 from application_platform.sign_in.signed_in import NotSignedIn, find_session
-from application_platform.tokens import oauth
+from application_platform.tokens import model, oauth
 from application_platform.tokens.actions import Office
 from application_platform.tokens.oauth import OAuthRefusal
 from kit.web import Tx
@@ -45,7 +46,7 @@ def refused(office: Office, refusal: OAuthRefusal, fields: Mapping[str, str]) ->
 async def page_for(request: Request, asked: Asked, session: Session, fields: Mapping[str, str]) -> Response | None:
     """The page that has to be answered before the app is let in; None when nothing has to be asked."""
     if session.person.kind == "patient":
-        return _consent(request, asked, session, fields)
+        return await _consent(request, asked, session, fields)
     if asked.lacks_patient:
         return _patients(request, asked, session, fields)
     return await _visit_page(request, asked, session, fields)
@@ -75,8 +76,16 @@ def _page(
     return page
 
 
-def _consent(request: Request, asked: Asked, session: Session, fields: Mapping[str, str]) -> Response:
-    return _page(request, "allow.html", asked, session, fields, wishes=wording.wishes(asked.scopes))
+async def _consent(request: Request, asked: Asked, session: Session, fields: Mapping[str, str]) -> Response:
+    others = await _others(request, asked, session)
+    return _page(request, "allow.html", asked, session, fields, wishes=wording.wishes(asked.scopes), others=others)
+
+
+async def _others(request: Request, asked: Asked, session: Session) -> list[Person]:
+    """Whose record it may be about instead of one's own, where the app begins by itself."""
+    if asked.launch is not None or not model.wants_patient(asked.scopes):
+        return []
+    return await choosing.charges(_portal(request), session, request.app.state.session_tokens)
 
 
 def _patients(
@@ -174,7 +183,12 @@ async def _answered(
     Raises NotShown where this person may not see that patient, or the visit is not the patient's.
     """
     if session.person.kind == "patient":
-        return wording.narrowed(wish, ticked)
+        wish = wording.narrowed(wish, ticked)
+        if patient in ("", session.person.id):
+            return wish
+        if patient not in {one.id for one in await _others(request, wish, session)}:
+            raise OAuthRefusal("access_denied", "The person does not act for that patient")
+        return wish.about(patient)
     about = wish.context.patient or patient
     token = request.app.state.session_tokens.of(session)
     visit = None if encounter == _NO_VISIT else encounter

@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from application_platform.identity.model import Session
 from application_platform.portal import finding, timeline
 from application_platform.portal.person import Person, person
 from application_platform.portal.reader import Portal
 from application_platform.portal.record import NotShown
 from application_platform.portal.swedish import ZONE
+from application_platform.sign_in.signed_in import SessionTokens
+from kit.problems import Problem
 
 MOST = 25
 NOT_SHOWN = "Patienten kan inte visas i ditt uppdrag. Välj en annan, eller byt uppdrag."
@@ -51,6 +55,21 @@ def _visit(found: Mapping[str, Any]) -> Visit:
     start = str(found.get("period", {}).get("start", ""))[:10]
     what = ", ".join(part for part in (words or "Vårdkontakt", where) if part)
     return Visit(found["id"], what, start or "datum saknas", found.get("status") == "in-progress")
+
+
+async def charges(portal: Portal, session: Session, tokens: SessionTokens) -> list[Person]:
+    """For whom a patient acts now, by name (PAT-04, PAT-11): children until their thirteenth birthday, and who gave a mandate.
+    Nobody while the information platform is away: an app about oneself needs no such answer."""
+    try:
+        acting = await portal.access.acting(tokens.of(session))
+    except Problem:
+        return []
+    found = []
+    for one in acting:
+        with suppress(Problem):  # one who may not be shown any longer is left out
+            body = await portal.record.patient(tokens.of(session, one["patient"]), one["patient"])
+            found.append(person(body, datetime.now(ZONE).date()))
+    return sorted(found, key=lambda who: (who.family, who.given, who.born))
 
 
 async def must_be_shown(portal: Portal, token: str, patient: str, encounter: str | None) -> None:

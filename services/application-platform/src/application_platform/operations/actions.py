@@ -14,6 +14,7 @@ from kit.http import Answer, Client, Declined
 from kit.problems import Kind, Problem, Unavailable
 
 PATH = "/internal/operations"
+PAGE = 50  # messages of one page
 _PATIENCE = 2.0  # seconds a service may take
 _KEPT = 1.5  # seconds a picture is good enough for everybody who looks
 _OWNERS = {"message": "exchange"}  # whose ids begin with another word
@@ -65,6 +66,13 @@ class Region:
             else:
                 messages += answer["messages"]
         return sorted(messages, key=lambda one: str(one["at"]), reverse=True), silent
+
+    async def warned(self, token: str, before: int | None) -> list[dict[str, Any]]:
+        """Messages that Exchange took with a warning to their sender, newest first; `before` an id, for the next page."""
+        query = {"state": "warned", "count": str(PAGE)} | ({"before": str(before)} if before else {})
+        answer = await self._clients["exchange"].send("GET", "/exchange/messages", bearer=token, params=query)
+        found: list[dict[str, Any]] = _read(answer)
+        return found
 
     async def message(self, token: str, id: str, reason: str = "") -> dict[str, Any]:
         """One message; its content too where a reason is given, which is written down. Raises NotThere."""

@@ -29,6 +29,7 @@ class Picture:
     doors: tuple[Arrow, ...]
     troubles: tuple[Trouble, ...]
     parked: int
+    warned: int = 0  # messages taken with a warning, the last 24 hours
 
     def between(self, origin: str, to: str) -> list[Arrow]:
         """All arrows from one part to another."""
@@ -64,7 +65,8 @@ def picture(seen: Mapping[str, Seen]) -> Picture:
     steps = {step["name"]: step for lag in lags.values() for step in lag["steps"]}
     doors = tuple(Arrow("systems", "exchange", title, _rate(steps.get(name))) for name, title in DOORS.items())
     found = tuple(troubles.found(parts, stores, lags))
-    return Picture(parts, stores, arrows, doors, found, parked(lags.values()))
+    warned = sum(step.get("warned", 0) for step in steps.values())
+    return Picture(parts, stores, arrows, doors, found, parked(lags.values()), warned)
 
 
 def parked(lags: Iterable[Mapping[str, Any]]) -> int:
@@ -102,7 +104,7 @@ def _store(name: str, title: str, told: list[bool]) -> Part:
     if not told:
         return Part(name, title, "unknown", "Ingen kan svara på det")
     if not all(told):
-        who = "alla" if not any(told) else f"{told.count(False)} av {len(told)} delar"
+        who = "någon del" if not any(told) else f"{told.count(False)} av {len(told)} delar"
         return Part(name, title, "ill", f"Nås inte av {who}")
     return Part(name, title, "well", "Svarar")
 

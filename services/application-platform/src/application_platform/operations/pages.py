@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from application_platform.operations import words
-from application_platform.operations.actions import NotThere, Region
+from application_platform.operations.actions import PAGE, NotThere, Region
 from application_platform.operations.away import RegionRoute
 from application_platform.operations.content import readable
 from application_platform.operations.troubles import PARTS
@@ -16,11 +16,13 @@ from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.refusals import Words
 from application_platform.portal.swedish import ZONE, moment
 from application_platform.sign_in import browser
+from kit.problems import Unavailable
 
 router = APIRouter(prefix="/portal/region", route_class=RegionRoute, include_in_schema=False)
 
 RIGHT = "exchange.operate"
 _ID = re.compile(r"[a-z]+(?:-waiting)?-\d{1,18}")
+_LARGEST = 2**63 - 1  # of the numbers that messages have
 _CODE = re.compile(r"[a-z0-9/\-]{1,80}")
 
 _NOT_AN_OPERATOR = Words(
@@ -78,6 +80,22 @@ async def live_picture(request: Request, portal: InPortal, reader: Reads) -> Res
         return _refused(request, portal, reader, _NOT_AN_OPERATOR)
     picture = await _region(request).picture(reader.token)
     return render.page(request, "region_picture.html", {"picture": picture, "number": words.number})
+
+
+@router.get("/warned")
+async def warned_page(
+    request: Request, portal: InPortal, reader: Reads, fore: Annotated[int, Query(ge=0, le=_LARGEST)] = 0
+) -> Response:
+    """Messages that were taken with a warning; `fore` is the last number of the page before."""
+    if not operates(reader):
+        return _refused(request, portal, reader, _NOT_AN_OPERATOR)
+    try:
+        found = await _region(request).warned(reader.token, fore or None)
+    except Unavailable:
+        found = None
+    rows = None if found is None else [_warned(one) for one in found]
+    further = found[-1]["id"] if found is not None and len(found) == PAGE else 0
+    return render.page(request, "region_warned.html", {**_frame(reader, portal), "rows": rows, "further": further})
 
 
 @router.get("/messages/{id}")
@@ -184,15 +202,33 @@ def _checked(id: str) -> str:
 
 def _row(one: dict[str, Any]) -> dict[str, Any]:
     """A message as a row: when, what, why in words."""
-    at = moment(one["at"])
     waiting = one["state"] == "waiting"
     return {
         **one,
-        "clock": f"{at.at.astimezone(ZONE):%Y-%m-%d %H:%M}" if at is not None else "",
+        "clock": _clock(one["at"]),
         "about": words.topic(one["topic"]),
         "words": words.error(one["reason"]) if waiting else words.reason(one["code"]),
         "said": "" if waiting else one["reason"],
     }
+
+
+def _warned(one: dict[str, Any]) -> dict[str, Any]:
+    """A message that was taken with a warning, as a row."""
+    at, text = words.warning(str(one["warning"]))
+    return {
+        "number": one["id"],
+        "clock": _clock(one["received_at"]),
+        "sender": one["sender"] or one["source"],
+        "door": words.door(one["door"]),
+        "control_id": one["control_id"],
+        "at": at,
+        "words": text,
+    }
+
+
+def _clock(instant: str) -> str:
+    at = moment(instant)
+    return f"{at.at.astimezone(ZONE):%Y-%m-%d %H:%M}" if at is not None else ""
 
 
 def _reasons(messages: list[dict[str, Any]]) -> list[tuple[str, str, int]]:

@@ -112,6 +112,25 @@ def number(count: int) -> str:
     return f"{count:,}".replace(",", NBSP)
 
 
+_WARNINGS = {
+    "A person's number here breaks the rules of its kind: kept as sent, but it identifies nobody": (
+        "Numret stämmer inte. Det är sparat som det kom, men pekar inte ut någon."
+    ),
+}
+_DOORS = {"mllp": "HL7 v2 (MLLP)", "events": "händelse (HTTP)", "inbox": "händelse (Kafka)"}
+
+
+def warning(text: str) -> tuple[str, str]:
+    """What a sender was warned of: (where in the message, in Swedish); its own words where there are none of ours."""
+    at, _, said = text.partition(": ")
+    return at, _WARNINGS.get(said, said)
+
+
+def door(name: str) -> str:
+    """The door a message came by."""
+    return _DOORS.get(name, name)
+
+
 _ATTRIBUTES = {
     "ce_id": "Händelse",
     "ce_source": "Källa",

@@ -56,6 +56,10 @@ class Access:
         """Every act that the reader may know of, newest first: `act`, and whether it is `in_force`."""
         return await self.listed(token, f"{_PATIENTS}/{quote(patient, safe='')}/acts")
 
+    async def acting(self, token: str) -> list[Mapping[str, Any]]:
+        """For whom the reader acts today: `patient` and `role`."""
+        return await self.listed(token, "/information/access/acting")
+
     async def log(self, token: str, after: str, count: str) -> Mapping[str, Any]:
         """The patient's own extract of the access log: `accesses`, newest first, and `next`."""
         query = urlencode({"count": count, **({"after": after} if after else {})})

@@ -28,6 +28,14 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """What stands above every page of the chart."""
+
+    person: Person
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """Everything of the chart page that comes from the record."""
 
@@ -41,12 +49,22 @@ async def load(record: Record, token: str, patient: str, kind: str, today: date,
 
     Raises what `Record.patient` raises; an absent source only leaves its part unchecked.
     """
-    found, warned, rows = await asyncio.gather(
-        record.patient(token, patient),
-        _notices(record, token, patient),
+    head, rows = await asyncio.gather(
+        load_head(record, token, patient, today),
         load_page(record, token, patient, kind, before),
     )
-    return Chart(person(found, today), warned, rows)
+    return Chart(head.person, (*head.notices, *of_law(rows.withheld)), rows)
+
+
+async def load_head(record: Record, token: str, patient: str, today: date) -> Head:
+    """Who it is and what must be known first; raises what `Record.patient` raises."""
+    found, warned = await asyncio.gather(record.patient(token, patient), _notices(record, token, patient))
+    return Head(person(found, today), warned)
+
+
+def of_law(withheld: frozenset[str]) -> tuple[Notice, ...]:
+    """The banner's chip for blocked information; what the other reasons ask for stands on the page itself."""
+    return (Notice("Spärrad information finns", "law", "lock"),) if "blocked" in withheld else ()
 
 
 async def load_page(record: Record, token: str, patient: str, kind: str, before: str = "") -> Page:

@@ -44,6 +44,8 @@ _REFUSED = {
 }
 _CONSENT_ENDS = "Samtycket kan inte sluta gälla i det förflutna. Välj ett senare datum."
 _UNCLEAR = "Skriv varför, med minst tre tecken, och kontrollera det du har fyllt i."
+# EMG-03: warnings, medicines, diagnoses, vaccinations, results; not notes and visits.
+_ACUTE = ("upp", "lak", "dia", "caa-gvh", "und", "und-kkm-ure", "und-bdi-ure")
 _LEAST = 3  # characters of a reason (fhirserver.taking.Reason)
 
 
@@ -57,6 +59,7 @@ class Filled(BaseModel):
     target: str = Field(default="", max_length=64, pattern=r"^[0-9a-f\-]*$")  # it becomes part of an address
     confirmed: bool = False
     personal: bool = False
+    about: str = Field(default="", max_length=10)  # of an emergency: all, or what is usually needed
     csrf: str = ""
 
 
@@ -95,7 +98,8 @@ def _consent(filled: Filled, _: Reader) -> Mapping[str, Any]:
 
 
 def _emergency(filled: Filled, _: Reader) -> Mapping[str, Any]:
-    return {"ground": filled.ground, "confirmed": filled.confirmed, "hours": 4}
+    matters = [] if filled.about == "all" else list(_ACUTE)
+    return {"ground": filled.ground, "confirmed": filled.confirmed, "hours": 4, "matters": matters}
 
 
 def _reveal(filled: Filled, _: Reader) -> Mapping[str, Any]:

@@ -93,7 +93,7 @@ def document(found: Resource, _: Held) -> Entry:
     content = [item.get("attachment", {}) for item in found.get("content", ()) if isinstance(item, Mapping)]
     return Entry(
         **base(found, found.get("date")),
-        **state(found, found.get("docStatus") or found.get("status")),
+        **state(found, _document_status(found)),
         kind="anteckningar",
         icon="file-text",
         title=text_of(found.get("type")) or "Dokument",
@@ -101,6 +101,14 @@ def document(found: Resource, _: Held) -> Entry:
         source=display(first(found.get("author"))) or display(found.get("custodian")),
         text=_attached(content),
     )
+
+
+def _document_status(found: Resource) -> str:
+    """Struck and replaced come first: a replaced note stays readable, and says so."""
+    status = str(found.get("status", ""))
+    if status in ("entered-in-error", "superseded"):
+        return status
+    return "unsigned" if found.get("docStatus") == "preliminary" else str(found.get("docStatus") or status)
 
 
 def condition(found: Resource, _: Held) -> Entry:

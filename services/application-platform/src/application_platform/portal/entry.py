@@ -58,6 +58,8 @@ STATES = {
     "registered": State("Väntar på svar"),
     "preliminary": State("Preliminärt"),
     "partial": State("Delsvar"),
+    "unsigned": State("Osignerad", "amber"),
+    "superseded": State("Rättad: ersatt av en ny"),
     "amended": State("Rättat"),
     "corrected": State("Rättat"),
     "appended": State("Kompletterat"),

@@ -29,14 +29,29 @@ class News(msgspec.Struct, frozen=True, array_like=True):
     what: tuple[str, ...]
 
 
-_decode = msgspec.json.Decoder(News).decode
+_decode = msgspec.json.Decoder(list[News]).decode
 
 
 async def tell(con: Connection, news: Iterable[News]) -> None:
     """Says it to every process that listens, when the caller's transaction commits; the same thing is said once."""
-    said = [msgspec.json.encode(part).decode() for one in news for part in _parts(one)]
+    said = [msgspec.json.encode(some).decode() for some in _together(part for one in news for part in _parts(one))]
     if said:
         await con.execute("select pg_notify($1, said) from unnest($2::text[]) said", CHANNEL, said)
+
+
+def _together(parts: Iterable[News]) -> Iterator[list[News]]:
+    """As many as one notification may have."""
+    some: list[News] = []
+    names = 0
+    for part in dict.fromkeys(parts):
+        more = len(part.patients) + len(part.what)
+        if some and names + more > 2 * _AT_ONCE:
+            yield some
+            some, names = [], 0
+        some.append(part)
+        names += more
+    if some:
+        yield some
 
 
 def _parts(news: News) -> Iterator[News]:
@@ -75,8 +90,9 @@ class Ears:
 
     def _hear(self, _connection: object, _process: int, _channel: str, said: object) -> None:
         try:
-            news = _decode(str(said))
+            heard = _decode(str(said))
         except msgspec.DecodeError:
             log.warning("news not understood")  # from a process of another version
             return
-        self._hub.publish(news.patients, news.what)
+        for news in heard:
+            self._hub.publish(news.patients, news.what)

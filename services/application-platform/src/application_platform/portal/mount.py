@@ -3,7 +3,12 @@
 from fastapi import FastAPI
 
 from application_platform.portal import doors, pages, privacy, render, review, stream, style
+from application_platform.portal.notes import pages as notes
 from application_platform.portal.reader import Portal
+from application_platform.portal.results import acknowledging
+from application_platform.portal.results import pages as results
+from application_platform.portal.shell import myday
+from application_platform.portal.summary import pages as summary
 
 
 def mount(app: FastAPI, portal: Portal) -> None:
@@ -13,6 +18,8 @@ def mount(app: FastAPI, portal: Portal) -> None:
     """
     app.state.portal = portal
     app.state.render = render.page
+    for router in (myday.router, summary.router, results.router, notes.router, acknowledging.router):
+        app.include_router(router)
     for router in (pages.router, doors.router, privacy.router, review.router, stream.router, style.router):
         app.include_router(router)
     app.mount(render.STATIC, render.Static(), name="portal-static")

@@ -13,7 +13,8 @@ from application_platform.portal.person import Person, person
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotShown
 from application_platform.portal.refusals import NoSuchPage, PageRoute
-from application_platform.portal.swedish import ZONE, day_heading, moment
+from application_platform.portal.shell.myday import my_day
+from application_platform.portal.swedish import ZONE, moment
 
 router = APIRouter(prefix="/portal", route_class=PageRoute, include_in_schema=False)
 
@@ -55,8 +56,7 @@ async def start(request: Request, portal: InPortal, reader: Reads, visa: Kind = 
     """Staff: where the day begins. Patients: their own journal."""
     if reader.kind == "patient":
         return await _chart_page(request, portal, reader, reader.patient or "", visa)
-    today = day_heading(_now().date(), _now().date()).partition(", ")[2]
-    return render.page(request, "start.html", _frame(reader, portal, today=today))
+    return await my_day(request, portal, reader)
 
 
 @router.get("/search")

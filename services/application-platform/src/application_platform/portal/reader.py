@@ -1,12 +1,13 @@
 """Who reads a page: the signed-in person with the commission and an access token of their own."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
 from application_platform.portal.access import Access
+from application_platform.portal.care import Care
 from application_platform.portal.live import Hub
 from application_platform.portal.record import Record
 from application_platform.sign_in import signed_in
@@ -25,6 +26,7 @@ class Reader:
     commission: Commission | None = None
     patient: str | None = None
     csrf: str = ""
+    person: str = ""  # who it is, whatever the session: the HSA-id of staff, the Patient id of a patient
 
     @property
     def role(self) -> str:
@@ -47,6 +49,7 @@ async def signed_in_reader(request: Request) -> Reader:
         commission=session.commission,
         patient=person.id if person.kind == "patient" else None,
         csrf=session.csrf,
+        person=person.id,
     )
 
 
@@ -66,6 +69,7 @@ class Portal:
     demo: bool = False
     reader_of: Callable[[Request], Awaitable[Reader]] = signed_in_reader
     still_there: Callable[[Request], Awaitable[bool]] = still_there
+    care: Care = field(kw_only=True)
 
 
 async def portal_of(request: Request) -> Portal:

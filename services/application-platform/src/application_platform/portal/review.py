@@ -30,6 +30,7 @@ _PATTERNS = {
     "surname": "Har samma efternamn som patienten",
     "deceased": "Har läst en avliden persons journal",
     "protected": "Har läst om en person med skyddade personuppgifter",
+    "random": "Slumpmässig kontroll av en åtkomst",
     "denied": "Har nekats åtkomst många gånger",
 }
 

@@ -58,12 +58,13 @@ class Result:
 
 def result(observation: Resource) -> Result:
     """The row of an Observation; a value that is missing becomes a word."""
-    reference, limits = _reference(observation)
+    reference, limits = reference_of(observation)
     shown = _value(observation)
     arrow, look = _judgement(observation, limits)
     word = (_CRITICAL_WORDS if look == "critical" else _WORDS)[arrow] if look else ""
     value = Value(shown.number, shown.unit, look, arrow, word, shown.is_text)
-    return Result(text_of(observation.get("code")) or "Namnlös analys", value, reference, key_of(observation))
+    name = text_of(observation.get("code")) or "Namnlös analys"
+    return Result(name, value, reference, key_of(observation))
 
 
 def results(observation: Resource) -> tuple[Result, ...]:
@@ -191,7 +192,7 @@ def _outside(found: object, limits: tuple[Decimal | None, Decimal | None]) -> tu
     return ("down", "abnormal") if low is not None and amount < low else ("", "")
 
 
-def _reference(observation: Resource) -> tuple[str, tuple[Decimal | None, Decimal | None]]:
+def reference_of(observation: Resource) -> tuple[str, tuple[Decimal | None, Decimal | None]]:
     """The normal reference interval as text, and its limits where they are in the value's own unit."""
     normal = [
         found

@@ -1,7 +1,7 @@
 """For portal pages: who is signed in, under which commission, and the token with which pages call other services."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit
@@ -37,26 +37,29 @@ class NotSignedIn(Problem):
 
 
 class SessionTokens:
-    """Tokens for pages' own calls: one per session, kept in memory until a minute before it ends."""
+    """Tokens for pages' own calls: one per session and record, kept in memory until a minute before it ends."""
 
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
-        self._known: dict[str, Issued] = {}
+        self._known: dict[tuple[str, str], Issued] = {}
 
-    def of(self, session: Session) -> str:
-        now = time.time()
-        found = self._known.get(session.id)
+    def of(self, session: Session, patient: str = "") -> str:
+        """`patient`: in whose record somebody who acts for another patient is; what they may there, the law decides."""
+        now, key = time.time(), (session.id, patient)
+        found = self._known.get(key)
         if found is None or found.expires - _RENEW <= now:
-            self._known = {sid: issued for sid, issued in self._known.items() if issued.expires > now}
-            found = self._known[session.id] = self._sign(session, now)
+            self._known = {known: issued for known, issued in self._known.items() if issued.expires > now}
+            found = self._known[key] = self._sign(session, now, patient)
         return found.token
 
     def forget(self, session_id: str) -> None:
-        self._known.pop(session_id, None)
+        self._known = {known: issued for known, issued in self._known.items() if known[0] != session_id}
 
-    def _sign(self, session: Session, now: float) -> Issued:
+    def _sign(self, session: Session, now: float, patient: str) -> Issued:
         left = max(1, int(session.expires_at.timestamp() - now))  # no token outlives its session
         caller = people.caller(session.person, session.commission, client=people.PORTAL, session=session.id)
+        if patient and session.person.kind == "patient":
+            caller = replace(caller, patient=patient)
         return self._issuer.access_token(caller, people.doors(session.person), seconds=min(self._issuer.seconds, left))
 
 

@@ -42,7 +42,8 @@ def caller(
 ) -> Caller:
     """The caller that a token for this person describes; without `scopes` everything the kind of person may.
 
-    `patient` is the patient in context of an app of staff; a patient's own context is always the patient.
+    `patient` is the patient in context of an app: whom staff chose, or for whom a patient acts; a patient's own context is the
+    patient. Whoever gives another one has asked the law first, and every service asks it again at each read.
     """
     return Caller(
         subject=person.id,
@@ -51,6 +52,6 @@ def caller(
         name=person.name,
         scopes=_SCOPES[person.kind] if scopes is None else scopes,
         commission=commission,
-        patient=person.id if person.kind == "patient" else patient,
+        patient=patient or (person.id if person.kind == "patient" else None),
         session=session,
     )

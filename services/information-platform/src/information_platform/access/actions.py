@@ -29,7 +29,7 @@ from kit.telemetry import describe
 log = structlog.get_logger(__name__)
 Make = Callable[[Person, datetime], Act]
 _PATIENT = TYPES["Patient"].number
-_BODIES = "select body from res where key = any($1::bigint[]) and rtype = $2"
+_BODIES = "select key, body from res where key = any($1::bigint[]) and rtype = $2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,9 @@ class FactsOwner:
         if not ids:
             raise NoSuchPatient
         rows = await con.fetch(_BODIES, self.keys(ids), _PATIENT)
-        dates = [found for row in rows if (found := born(parsed(self.engine.codec.unpack(row["body"]))))]
+        codec = self.engine.codec
+        await codec.ready(con, [row["body"] for row in rows])
+        dates = [found for row in rows if (found := born(parsed(codec.unpack(row["body"], row["key"]))))]
         acts = await store.acts_of(con, ids)
         protected = (await store.protection(con, ids[:1])).get(ids[0], "")
         facts = compose(acts, now, protected=protected, hidden=await store.hidden(con, _whos(acts)))
@@ -201,6 +203,11 @@ class FactsOwner:
     async def read(self, caller: Caller, patient: str, activity: str = "read") -> None:
         """A look at what was decided, in the log before it is answered."""
         await self.note(Entry(caller, activity, self._about(patient), 1))
+
+    async def noted(self, caller: Caller, activity: str, patients: Collection[str], what: str) -> None:
+        """Something that was done with several patients' tasks; `what` in words of ours."""
+        about = [place for patient in dict.fromkeys(patients) for place in self._about(patient)]
+        await self.note(Entry(caller, activity, about, len(about), args=what))
 
     async def refused(self, caller: Caller, patient: str, problem: Problem) -> None:
         await self.note(Entry(caller, "denied", self._about(patient), 0, args=problem.code))

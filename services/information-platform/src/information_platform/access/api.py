@@ -180,6 +180,7 @@ def _tasks(made: APIRouter, law: FactsOwner) -> None:
         commission = caring(caller)
         async with law.engine.db.pool.acquire() as con:
             rows = await store.tasks(con, commission.provider, commission.unit, reviews=manages(caller))
+        await law.noted(caller, "log-read", [row["patient"] for row in rows], "tasks")
         return [TaskOut(**{**row, "act": str(row["act"])}) for row in rows]
 
     @made.post("/tasks/{id}/answer")
@@ -187,7 +188,7 @@ def _tasks(made: APIRouter, law: FactsOwner) -> None:
         """A request is granted (the block is lifted for who asked) or refused; a review or a notice is done."""
         commission = writing(caller)
         async with law.engine.db.pool.acquire() as con, con.transaction():
-            task = await store.task(con, id, commission.provider)
+            task = await store.task(con, id, commission.provider, commission.unit)
             if task is None:
                 raise NoSuchAct("There is no such task")
             if (task["kind"] == "lift-request") == (body.outcome == "done"):
@@ -195,11 +196,14 @@ def _tasks(made: APIRouter, law: FactsOwner) -> None:
             if task["kind"] != "lift-request" and not manages(caller):
                 raise NotYours("Only a manager of care reviews")
             request = await store.act(con, str(task["act"]))
+            if request is not None and request.by == caller.subject:
+                raise NotYours("Somebody else reviews what one has opened oneself")
             out = None
             if body.outcome == "granted" and request is not None:
                 granting = _granting(request, caller, commission.id, body.note)
                 out = _out(await law.take(caller, request.patient, granting))
             await store.done(con, id, caller.subject, body.outcome, body.note)
+        await law.noted(caller, "review", [task["patient"]], f"{task['kind']} {body.outcome}")
         return out
 
 

@@ -96,21 +96,25 @@ _REVEALED = Step(
 
 async def seen(law: FactsOwner, caller: Caller, patient: str, now: datetime) -> Seen:
     """Raises NoSuchPatient, NotYours. It is in the access log."""
+    own = (await law.engine.sight(caller)).own_labels if caller.kind == "patient" else ()
     async with law.engine.db.pool.acquire() as con:
         person = await law.person(con, patient, now)
         keys = law.keys(person.ids)
         rows = await con.fetch("select distinct lab from patient_label where pat = any($1::bigint[])", keys)
         by_number = law.engine.labels.by_number
-        labels = [by_number[row["lab"]] for row in rows if row["lab"] in by_number]
-        if caller.kind == "patient":
-            return _patients(person, caller, labels, now)
-        caring(caller)
-        sight = await law.engine.sight(caller)
-        await law.engine.law.look(con, sight, keys)
+        labels = {row["lab"]: by_number[row["lab"]] for row in rows if row["lab"] in by_number}
+        if caller.kind != "patient":
+            caring(caller)
+            sight = await law.engine.sight(caller)
+            await law.engine.law.look(con, sight, keys)
+    if caller.kind == "patient":
+        found = _patients(person, caller, [label for number, label in labels.items() if number in own], now)
+        await law.read(caller, patient)
+        return found
     known = [sight.known[key] for key in keys if key in sight.known]
     both = Known(max((one.facts for one in known), key=lambda one: one.version), any(one.related for one in known))
     await law.read(caller, patient)
-    return _staffs(person, sight, both, labels, now)
+    return _staffs(person, sight, both, list(labels.values()), now)
 
 
 def _staffs(person: Person, sight: Sight, known: Known, labels: Sequence[Label], now: datetime) -> Seen:
@@ -191,7 +195,8 @@ def _next(parts: Collection[Part], told: bool) -> list[Step]:
 
 
 def _patients(person: Person, caller: Caller, labels: Sequence[Label], now: datetime) -> Seen:
-    """Who has written, each unit once: what the patient may block."""
+    """Who has written what this reader is shown, each unit once: what may be blocked. Of the rest not even that it exists: a
+    guardian is not told that a hidden unit knows the child (PAT-09), nor anybody of 13 to 15 who has written (PAT-05)."""
     role = role_of(person, caller, now)
     if role is None:
         raise NoSuchPatient
@@ -213,9 +218,11 @@ def shown(person: Person, caller: Caller, now: datetime) -> list[tuple[Act, bool
     """The history: every act that the caller may know of, newest first, and whether it is in force. Raises NoSuchPatient."""
     live = {act.id for act in in_force(person.acts, now)}
     if caller.kind == "patient":
-        if role_of(person, caller, now) is None:
+        role = role_of(person, caller, now)
+        if role is None:
             raise NoSuchPatient
-        known = list(person.acts)
+        # Why somebody is kept from acting for a child is told to none of those who act for it (PAT-07).
+        known = [act for act in person.acts if role == "self" or act.kind not in ("guardian-block", "open")]
     else:
         mine = caring(caller).provider
         known = [act for act in person.acts if _owner(act, person.acts) == mine]

@@ -136,11 +136,12 @@ async def tasks(con: Connection, provider: str, unit: str, *, reviews: bool) -> 
     )  # fmt: skip
 
 
-async def task(con: Connection, id: int, provider: str) -> Any:
-    """One that waits, held; None where there is none of this provider."""
+async def task(con: Connection, id: int, provider: str, unit: str) -> Any:
+    """One that waits, held; None where there is none for this unit."""
     return await con.fetchrow(
-        "select * from access_task where id = $1 and provider = $2 and done_at is null for update", id, provider
-    )
+        "select * from access_task where id = $1 and provider = $2 and unit in ('', $3) and done_at is null for update",
+        id, provider, unit,
+    )  # fmt: skip
 
 
 async def done(con: Connection, id: int, by: str, outcome: str, note: str) -> None:

@@ -19,6 +19,7 @@ from fhirserver.telling import RecordEntry
 from fhirserver.wishes import Delete, Put
 from information_platform.access.actions import FactsOwner
 from information_platform.access.protected import protected
+from information_platform.erasure import past
 from information_platform.ingestion.parts import Told, whole
 from information_platform.persons.composing import composed, retired
 from information_platform.persons.model import DifferentPersons, person_identifiers
@@ -73,14 +74,13 @@ class _Batch:
         self._engine = engine
         self._tx = tx
         self._wishes: dict[tuple[str, str], Put | Delete] = {}
-        self._joined, self._protected = (
-            set[str](),
-            dict[str, str](),
-        )  # who got further ids; how each person is protected
+        self._joined = set[str]()  # who got further ids
+        self._protected = dict[str, str]()  # how each person is protected
 
     async def take(self, events: Sequence[CloudEvent]) -> None:
         con = await driver(self._tx)
         steps = [step for told in await whole(con, events) for step in _steps(told)]
+        steps = await past.without(con, self._engine, steps)  # what was destroyed does not come back
         register = Register(con, self._engine.keys)
         await register.load(
             {p for step in steps for p in step.patients}, [i for step in steps for i in step.identifiers]

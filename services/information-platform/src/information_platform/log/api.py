@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from fhirserver.activities import activity, purpose
 from fhirserver.engine import Engine
-from information_platform.log import asking, reporting, reviewing
+from information_platform.log import asking, checking, reporting, reviewing
 from information_platform.log.asking import Question
 from information_platform.log.model import Post, shown
 from information_platform.log.rights import log_look, own_patient, reviewer
@@ -143,11 +143,20 @@ def _tasks(made: APIRouter, engine: Engine) -> None:
         await log_look(engine, caller, "log-read", "", len(found), "reviews")
         return _json({"reviews": found})
 
+    @made.get("/checks")
+    async def checks(caller: SignedIn) -> Response:
+        """Random checks of the reviewer's care provider: drawn, open, found justified or not, month by month (LOG-02)."""
+        found = await checking.sums(engine, reviewer(caller))
+        await log_look(engine, caller, "log-read", "", len(found), "checks")
+        return _json({"checks": found})
+
     @made.post("/reviews/{id}")
     async def close(id: int, closed: Closed, caller: SignedIn) -> Response:
         """Closes one with what was found (LOG-02: the checks are documented)."""
-        await reviewing.close(engine, caller, reviewer(caller), id, justified=closed.justified, note=closed.note)
-        return _json({"id": id, "state": "justified" if closed.justified else "not-justified"})
+        state = "justified" if closed.justified else "not-justified"
+        patient = await reviewing.close(engine, caller, reviewer(caller), id, state, closed.note)
+        await log_look(engine, caller, "review", patient, 1, state)
+        return _json({"id": id, "state": state})
 
 
 def _access(post: Post, own: Callable[[str], bool], *, names: bool) -> dict[str, Any]:

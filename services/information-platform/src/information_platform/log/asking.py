@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -15,15 +15,33 @@ from kit.problems import Malformed
 BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 _PAGE = 500  # index rows read at once, at most
 _LAST = (END, 2**62, 2**31 - 1)
+_TICK = timedelta(microseconds=1)
+_LONGEST = timedelta(days=32)  # the longest stretch of time that is looked through at once
+_FEW = (
+    500  # actors whose own rows are looked up one by one; of more, everybody's rows of a short time are looked through
+)
 
 _BY_PATIENT = """
 select at, batch, nth from log_entry
 where pat = any($1::bigint[]) and at >= $2 and at < $3 and at <= $4 and (at, batch, nth) < ($4, $5, $6)
 order by at desc, batch desc, nth desc limit $7"""
+# Of each actor the newest, through the index in its order: never more than actors times the page, whatever they did. A post
+# about several patients has several rows that follow each other.
 _BY_WHO = """
-select distinct at, batch, nth from log_entry
-where who = any($1::bigint[]) and at >= $2 and at < $3 and at <= $4 and (at, batch, nth) < ($4, $5, $6)
-order by at desc, batch desc, nth desc limit $7"""
+select distinct e.at, e.batch, e.nth from unnest($1::bigint[]) w(who) cross join lateral (
+    select at, batch, nth from log_entry
+    where who = w.who and at >= $2 and at < $3 and at <= $4 and (at, batch, nth) < ($4, $5, $6)
+    group by at, batch, nth order by at desc, batch desc, nth desc limit $7
+) e order by e.at desc, e.batch desc, e.nth desc limit $7"""
+_BY_TIME = """
+select distinct e.at, e.batch, e.nth from log_batch b join log_entry e on e.at = b.at and e.batch = b.id
+where b.at >= $2 and b.at < $3 and b.at <= $4 and e.at >= $2 and e.at < $3
+and e.who in (select unnest($1::bigint[])) and (e.at, e.batch, e.nth) < ($4, $5, $6)
+order by e.at desc, e.batch desc, e.nth desc limit $7"""
+_NEWEST = """
+select max(e.at) from unnest($1::bigint[]) w(who) cross join lateral (
+    select at from log_entry where who = w.who and at >= $2 and at < $3 order by at desc limit 1) e"""
+_ENDS = "select min(at), max(at) from log_batch"
 _WHO = """
 select id from log_who
 where ($1 = '' or actor = $1) and ($2 = '' or unit = $2) and ($3 = '' or provider = $3)"""
@@ -65,16 +83,57 @@ async def answers(
 ) -> AsyncIterator[Found]:
     """Everything that answers the question, newest first, read in pages; `about` how many are expected to be wanted."""
     pool = engine.db.pool
-    by, wanted = await _way(engine, pool, question)
-    place, size = after or _LAST, min(_PAGE, about)
-    while wanted:
-        rows = await pool.fetch(by, wanted, question.since, question.until, *place, size)
-        for found in await _read(pool, [(row[0], row[1], row[2]) for row in rows]):
+    if question.patient:
+        pages = _of_patient(pool, engine.patient_keys(question.patient), question, after or _LAST, about)
+    else:
+        rows = await pool.fetch(_WHO, question.user, question.unit, question.provider)
+        pages = _of_actors(pool, [row[0] for row in rows], question, after or _LAST, about)
+    async for places in pages:
+        for found in await read(pool, places):
             if fits(question, found.post):
                 yield found
-        if len(rows) < size:
+
+
+async def _of_patient(
+    pool: Pool, keys: Sequence[int], question: Question, place: Place, about: int
+) -> AsyncIterator[list[Place]]:
+    """A patient's rows are some thousands in a life: one index, page by page."""
+    size = min(_PAGE, about)
+    while True:
+        rows = await pool.fetch(_BY_PATIENT, keys, question.since, question.until, *place, size)
+        places = [(row[0], row[1], row[2]) for row in rows]
+        yield places
+        if len(places) < size:
             return
-        place, size = (rows[-1][0], rows[-1][1], rows[-1][2]), _PAGE
+        place, size = places[-1], _PAGE
+
+
+async def _of_actors(
+    pool: Pool, who: Sequence[int], question: Question, place: Place, about: int
+) -> AsyncIterator[list[Place]]:
+    """Who has done much has done it for years: time is looked through backwards in stretches that grow while they hold little,
+    and a gap is jumped over. So a page costs what is in it, however large the log is."""
+    oldest, newest = await pool.fetchrow(_ENDS) or (None, None)
+    if oldest is None or newest is None or not who:
+        return
+    since, before = max(question.since, oldest), min(question.until, place[0] + _TICK, newest + _TICK)
+    by, shortest = (_BY_WHO, timedelta(hours=1)) if len(who) <= _FEW else (_BY_TIME, timedelta(minutes=1))
+    size, stretch = min(_PAGE, about), shortest
+    while before > since:
+        begin = max(since, before - stretch)
+        rows = await pool.fetch(by, who, begin, before, *place, size)
+        places = [(row[0], row[1], row[2]) for row in rows]
+        yield places
+        if len(places) == size:
+            place, size, stretch = places[-1], _PAGE, shortest
+            before = place[0] + _TICK
+            continue
+        if not places and stretch >= _LONGEST:
+            newest = await pool.fetchval(_NEWEST, who, since, begin)
+            if newest is None:
+                return
+            begin, stretch = newest + _TICK, shortest
+        before, stretch = begin, min(stretch * 2, _LONGEST)
 
 
 async def page(
@@ -91,7 +150,7 @@ async def page(
 
 async def at_place(engine: Engine, place: Place) -> Found | None:
     """The post that stands there."""
-    found = await _read(engine.db.pool, [place])
+    found = await read(engine.db.pool, [place])
     return found[0] if found else None
 
 
@@ -138,15 +197,7 @@ def _micros(at: datetime) -> int:
     return int(at.timestamp()) * 1_000_000 + at.microsecond
 
 
-async def _way(engine: Engine, con: Pool, question: Question) -> tuple[str, list[int]]:
-    """The index that leads to the answers, and what to look for in it."""
-    if question.patient:
-        return _BY_PATIENT, engine.patient_keys(question.patient)
-    rows = await con.fetch(_WHO, question.user, question.unit, question.provider)
-    return _BY_WHO, [row[0] for row in rows]
-
-
-async def _read(con: Pool | Connection, places: Sequence[Place]) -> list[Found]:
+async def read(con: Pool | Connection, places: Sequence[Place]) -> list[Found]:
     """The posts at these places, in their order; of each batch only the rows that are wanted."""
     wanted: dict[int, dict[int, Place]] = {}
     for place in places:

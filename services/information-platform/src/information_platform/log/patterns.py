@@ -159,7 +159,10 @@ class Patterns:
         of = {self._engine.keys.of(f"Patient/{id}"): id for id in ids}
         rows = await con.fetch(_FACTS, list(of), _PATIENT)
         unpack = self._engine.codec.unpack
-        return {of[row[0]]: person(parsed(unpack(row[1])) if row[1] else {}, protected=bool(row[2])) for row in rows}
+        await self._engine.codec.ready(con, [row[1] for row in rows])
+        return {
+            of[row[0]]: person(parsed(unpack(row[1], row[0])) if row[1] else {}, protected=bool(row[2])) for row in rows
+        }
 
     async def _open(self, con: Connection, seen: Seen) -> None:
         rows = [

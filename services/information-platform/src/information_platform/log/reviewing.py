@@ -11,7 +11,7 @@ select id, opened, pattern, day, actor, unit, patient, count, state, closed_by, 
 from log_review where provider = $1 and state = $2 and (pattern <> 'denied' or count >= 5) order by opened, id limit $3"""
 _CLOSE = """
 update log_review set state = $4, closed_by = $3, closed = now(), note = $5
-where id = $1 and provider = $2 and state = 'open' and actor <> $3 returning id"""
+where id = $1 and provider = $2 and state = 'open' and actor <> $3 returning patient"""
 
 
 class NoSuchReview(Problem):
@@ -27,8 +27,9 @@ async def listed(engine: Engine, provider: str, state: str, count: int) -> list[
     return [dict(row) for row in await engine.db.pool.fetch(_LIST, provider, state, count)]
 
 
-async def close(engine: Engine, caller: Caller, provider: str, id: int, *, justified: bool, note: str) -> None:
-    """Raises NoSuchReview."""
-    state = "justified" if justified else "not-justified"
-    if await engine.db.pool.fetchval(_CLOSE, id, provider, caller.subject, state, note) is None:
+async def close(engine: Engine, caller: Caller, provider: str, id: int, state: str, note: str) -> str:
+    """The Patient id that it was about, empty for none in particular. Raises NoSuchReview."""
+    patient: str | None = await engine.db.pool.fetchval(_CLOSE, id, provider, caller.subject, state, note)
+    if patient is None:
         raise NoSuchReview
+    return patient

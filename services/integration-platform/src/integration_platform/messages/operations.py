@@ -82,6 +82,13 @@ class ParkedMessages:
             raise NoSuchMessage
 
 
+_MOST_WARNED = 10_000  # looked at, the newest first
+_WARNED = f"""
+select count(*) from (
+    select at, door from message where answer like 'AA|%' order by id desc limit {_MOST_WARNED}) newest
+where door = $1 and at > now() - interval '24 hours'"""
+
+
 def steps(certificate: Certificate | None = None) -> list[Measure]:
     """The translator, then each door; `certificate` is the MLLP door's, which knows whom it turned away."""
     return [_translator, *(_door(name, certificate if name == "mllp" else None) for name in DOORS)]
@@ -97,7 +104,8 @@ async def _translator(con: Connection) -> Step:
 def _door(name: str, certificate: Certificate | None) -> Measure:
     async def measure(con: Connection) -> Step:
         away = certificate.strangers.lately() if certificate is not None else {}
-        return Step(f"door {name}", per_minute=float(await con.fetchval(_CAME, name)), turned_away=away)
+        came, warned = await con.fetchval(_CAME, name), await con.fetchval(_WARNED, name)
+        return Step(f"door {name}", per_minute=float(came), turned_away=away, warned=warned)
 
     return measure
 

@@ -9,11 +9,12 @@ from typing import Literal
 import zstandard
 
 from integration_platform.hl7v2.ack import ACCEPT, Verdict
-from kit.problems import Problem
+from kit.problems import Kind, Problem
 
 Door = Literal["mllp", "events", "inbox"]
 
 ZSTD = 1  # format byte (D8)
+DESTROYED = b"\x00"  # in place of a body: it was destroyed by order
 _LONGEST_TEXT = 200
 _compress = zstandard.ZstdCompressor(level=1).compress
 _decompress = zstandard.ZstdDecompressor().decompress
@@ -66,8 +67,22 @@ def seal(raw: bytes) -> bytes:
     return b"\x01" + _compress(raw)
 
 
+class MessageDestroyed(Problem):
+    """The message's content was destroyed by order of IVO; who sent it and when stays."""
+
+    kind = Kind.GONE
+    code = "exchange/message-destroyed"
+    title = "The content of the message was destroyed by order"
+
+
+def is_destroyed(body: bytes) -> bool:
+    return body[:1] == DESTROYED
+
+
 def opened(body: bytes) -> bytes:
-    """The raw message; raises ValueError for a format byte that is not known here."""
+    """The raw message. Raises MessageDestroyed, and ValueError for a format byte that is not known here."""
+    if is_destroyed(body):
+        raise MessageDestroyed
     if body[0] != ZSTD:
         raise ValueError(f"Format {body[0]} is not known to this version")
     return _decompress(body[1:])

@@ -38,6 +38,7 @@ class Replica:
     _age: float = _NEVER
     _looked: float = 0.0  # when, by the monotonic clock
     _asked: dict[frozenset[int], float] = field(default_factory=dict)
+    _asking: dict[frozenset[int], asyncio.Task[bool]] = field(default_factory=dict)
 
     @property
     def age(self) -> float:
@@ -56,7 +57,21 @@ class Replica:
         keys = frozenset(patient_keys)
         if self._asked.get(keys, 0.0) > time.monotonic() - _ASKED_FOR:
             return True
-        return await self._ask(keys) or self.young
+        return await self._together(keys) or self.young
+
+    def heard(self, patient_keys: Collection[int], before: float) -> bool:
+        """Whether the region was asked about them before this moment of the monotonic clock, and so late that it need not be
+        asked again: whoever has read since then knows what it said."""
+        asked = self._asked.get(frozenset(patient_keys), 0.0)
+        return time.monotonic() - _ASKED_FOR < asked < before
+
+    async def _together(self, keys: frozenset[int]) -> bool:
+        """Many who ask about the same patients at once ask the region once."""
+        asking = self._asking.get(keys)
+        if asking is None:
+            asking = self._asking[keys] = asyncio.get_running_loop().create_task(self._ask(keys))
+            asking.add_done_callback(lambda _: self._asking.pop(keys, None))
+        return await asyncio.shield(asking)
 
     async def _ask(self, keys: frozenset[int]) -> bool:
         try:
@@ -84,8 +99,10 @@ class Replica:
         if answer.status != 200:
             raise Unavailable("The region did not say what the law is")
         for told in read_all(answer.body):
-            async with self.engine.db.pool.acquire() as con, con.transaction():
-                await store.follow(con, self.engine, told)
+            async with self.engine.db.pool.acquire() as con:
+                if not await store.stands(con, self.engine, told):
+                    async with con.transaction():
+                        await store.follow(con, self.engine, told)
 
     async def look(self) -> None:
         """Reads how old the copy is; the gauge shows it."""

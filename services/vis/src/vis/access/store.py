@@ -32,6 +32,20 @@ async def hold(con: Connection, keys: Sequence[int]) -> None:
     )
 
 
+async def stands(con: Connection, engine: Engine, told: Changed) -> bool:
+    """Whether all that is told stands here already, and nothing was taken here that must be added to it: most answers of the
+    region to a copy that asks again."""
+    if told.facts is None or told.beat is not None or told.rules is not None:
+        return False
+    found: bool = await con.fetchval(
+        """select count(*) = cardinality($1::bigint[]) and not exists (
+               select from access_taken where id = any($4::uuid[]) or patient = any($3::text[]))
+           from access_fact where pat = any($1::bigint[]) and version >= $2""",
+        keys_of(engine, told.patients), told.facts.version, told.patients, told.taken,
+    )  # fmt: skip
+    return found
+
+
 async def follow(con: Connection, engine: Engine, told: Changed) -> None:
     """Takes what the region tells, in the caller's transaction; what was taken here and the region does not know yet stays."""
     if told.beat is not None:

@@ -124,14 +124,19 @@
     rows = parsed.querySelector("[data-part=rows]");
     shown = keys;
     live.className = "live live--new";
-    if (atRest()) {
+    const timeline = document.getElementById("rows"); // other pages of the chart are read anew when the reader says so
+    if (timeline && atRest()) {
       insert(false);
     } else if (!live.querySelector("button")) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "button button--small";
-      button.textContent = "Visa";
-      button.addEventListener("click", () => { insert(true); idle(); });
+      button.textContent = timeline ? "Visa" : "Läs in sidan igen";
+      button.addEventListener("click", () => {
+        if (!timeline) return window.location.reload();
+        insert(true);
+        idle();
+      });
       live.append(button);
     }
   }

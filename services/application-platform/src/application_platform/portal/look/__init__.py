@@ -1,0 +1,1 @@
+"""What every portal draws with: graphs as numbers for SVG."""

@@ -1,0 +1,1 @@
+"""Notes: writing, keeping as unsigned, signing and correcting, at VIS, in the writer's own name."""

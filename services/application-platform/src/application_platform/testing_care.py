@@ -1,0 +1,103 @@
+"""For tests of the portal: a VIS in memory, with the doors that staff's pages write through."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Answered = tuple[int, dict[str, Any]]
+
+
+@dataclass
+class Vis:
+    """Drafts, notes and their acts; `away` makes every door answer 503 before anything is done, `deaf` after it is done."""
+
+    held: dict[str, dict[str, Any]]  # the record's resources, by "Type/id": a note that is filed is there at once
+    drafts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    away: bool = False
+    deaf: bool = False
+    signed_out: bool = False
+    refusal: str = ""  # what every act is refused with
+    acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    contexts: list[str] = field(default_factory=list)
+
+    def mount(self, app: web.Application) -> None:
+        routes: list[tuple[str, str, Callable[[web.Request, dict[str, Any]], Answered]]] = [
+            ("PUT", "/vis/care/drafts/{id}", self._save),
+            ("GET", "/vis/care/drafts/{id}", self._draft),
+            ("POST", "/vis/care/drafts/{id}/file", self._file),
+            ("GET", "/vis/fhir/{type}/{id}", self._read),
+            ("PUT", "/vis/fhir/{type}/{id}", self._update),
+            ("POST", "/vis/fhir/{type}/{id}/${operation}", self._act),
+        ]
+        for method, path, door in routes:
+            app.router.add_route(method, path, self._answering(door))
+        app.router.add_get("/vis/care/drafts", self._mine)
+        app.router.add_post("/vis/fhir/Task/_search", self._tasks)
+
+    def _answering(self, door: Callable[[web.Request, dict[str, Any]], Answered]) -> Any:
+        async def answer(request: web.Request) -> web.Response:
+            if self.away or self.signed_out:
+                return web.json_response({}, status=503 if self.away else 401)
+            self.contexts.append(request.headers.get("FVM-Patient", ""))
+            status, body = door(request, await request.json() if request.can_read_body else {})
+            return web.json_response({} if self.deaf else body, status=503 if self.deaf else status)
+
+        return answer
+
+    async def _mine(self, _: web.Request) -> web.Response:
+        listed = [one for one in self.drafts.values() if one["state"] == "open"]
+        return web.json_response(listed, status=503 if self.away else 200)
+
+    async def _tasks(self, _: web.Request) -> web.Response:
+        listed = [{"resource": one} for one in self.held.values() if one["resourceType"] == "Task" and "focus" in one]
+        return web.json_response({"entry": listed}, status=503 if self.away else 200)
+
+    def _save(self, request: web.Request, body: dict[str, Any]) -> Answered:
+        id = request.match_info["id"]
+        known = self.drafts.get(id, {"version": 0, "state": "open"})
+        if known["state"] != "open":
+            return 409, {"type": "/problems/care/not-now", "detail": "Utkastet är redan sparat i journalen"}
+        if known["version"] != body["base"]:
+            return 409, {"type": "/problems/care/draft-newer"}
+        at = "2026-11-26T10:00:00Z"
+        self.drafts[id] = {**body, "id": id, "version": body["base"] + 1, "state": "open", "at": at, "note": ""}
+        return 200, {"version": body["base"] + 1, "at": at}
+
+    def _draft(self, request: web.Request, _: dict[str, Any]) -> Answered:
+        found = self.drafts.get(request.match_info["id"])
+        return (200, found) if found else (404, {})
+
+    def _file(self, request: web.Request, body: dict[str, Any]) -> Answered:
+        found = self.drafts[request.match_info["id"]]
+        if found["state"] == "open":
+            found["state"] = "filed"
+            self.acts.append(("sign" if body["sign"] else "file", dict(found)))
+        return 201, {"id": found["id"]}
+
+    def _read(self, request: web.Request, _: dict[str, Any]) -> Answered:
+        found = self.held.get(f"{request.match_info['type']}/{request.match_info['id']}")
+        return (200, found) if found else (404, {})
+
+    def _update(self, request: web.Request, body: dict[str, Any]) -> Answered:
+        key = f"{request.match_info['type']}/{request.match_info['id']}"
+        version = str(self.held[key]["meta"].get("versionId", "1"))
+        if request.headers.get("If-Match") != f'W/"{version}"':
+            return 412, {}
+        self.held[key] = {**body, "meta": {**self.held[key]["meta"], "versionId": str(int(version) + 1)}}
+        return 200, self.held[key]
+
+    def _act(self, request: web.Request, body: dict[str, Any]) -> Answered:
+        key = f"{request.match_info['type']}/{request.match_info['id']}"
+        values = {one["name"]: next(v for k, v in one.items() if k != "name") for one in body.get("parameter", ())}
+        if self.refusal:
+            issue = {"details": {"coding": [{"code": "care/not-now"}]}, "diagnostics": self.refusal}
+            return 409, {"resourceType": "OperationOutcome", "issue": [issue]}
+        self.acts.append((request.match_info["operation"], {"key": key, **values}))
+        if request.match_info["operation"] == "acknowledge":
+            read = {"type": {"text": "version"}, "valueString": values["version"]}
+            note = {"authorReference": {"display": "Anna Lind"}, "time": "2026-11-26T10:00:00Z", "text": "Ingen åtgärd"}
+            task = {"resourceType": "Task", "id": f"t-{key}", "status": "completed", "focus": {"reference": key}}
+            self.held[f"Task/t-{key}"] = {**task, "input": [read], "note": [note], "meta": {}}
+        return 200, self.held.get(key, {"resourceType": "Task"})

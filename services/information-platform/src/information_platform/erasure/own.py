@@ -1,0 +1,93 @@
+"""What the order takes here: the region's record, who the person is, what the law was told, and what waits to be heard."""
+
+from collections.abc import Sequence
+
+from fhirserver import erasing
+from fhirserver.engine import Engine
+from fhirserver.telling import Record, opened
+from information_platform.access.actions import FactsOwner
+from kit.db import Connection
+from kit.erasing import Order
+from kit.events import CloudEvent, UnreadableEvent, from_headers
+from kit.outbox import read_headers
+
+_HEARD = ("inbox_waiting", "inbox_parked")
+
+
+async def destroy(
+    engine: Engine, law: FactsOwner, con: Connection, order: Order, doomed: Sequence[int]
+) -> tuple[dict[str, int], int]:
+    """In the caller's transaction; rows by place, and how many are left."""
+    removed, left = await erasing.destroy(engine, con, order, doomed)
+    for table in _HEARD:
+        removed[table] = await _unheard(con, order, table)
+    removed["parts"] = await _parts(con, order)
+    if not order.resources:
+        removed["persons"] = await _person(con, order)
+        for patient in order.patients[:1]:
+            await law.forget(con, patient)
+        left += await con.fetchval("select count(*) from person_source where id = any($1::text[])", order.patients)
+    return {place: count for place, count in removed.items() if count}, left
+
+
+async def _person(con: Connection, order: Order) -> int:
+    """What sources said of the person, and the numbers. The ids stay: the access log is read by them."""
+    count = 0
+    for statement in (
+        "delete from person_source where updated <= $2 and (id = any($1::text[]) or person = any($1::text[]))",
+        "delete from person_identifier where since <= $2 and person = any($1::text[])",
+        "update person set digest = null where id = any($1::text[]) and $2::timestamptz is not null",
+        "delete from access_protected where person = any($1::text[]) and $2::timestamptz is not null",
+    ):
+        done = await con.execute(statement, order.patients, order.at)
+        count += int(done.split()[-1]) if statement.startswith("delete") else 0
+    return count
+
+
+async def _unheard(con: Connection, order: Order, table: str) -> int:
+    """Messages about it that wait or were set aside."""
+    rows = await con.fetch(
+        f"select id, key, headers, value from {table} where topic like '%.record.v1' order by id for update"
+    )
+    gone = [row["id"] for row in rows if _names(_record(row), order)]
+    await con.execute(f"delete from {table} where id = any($1::bigint[])", gone)
+    return len(gone)
+
+
+async def _parts(con: Connection, order: Order) -> int:
+    """Parts of large transactions whose other parts have not come."""
+    rows = await con.fetch("select transaction, key, part, value, at from record_part for update")
+    gone = 0
+    for row in rows:
+        event = CloudEvent("", "", "", row["at"], bytes(row["value"]), row["key"])
+        if _names(_opened(event), order):
+            await con.execute(
+                "delete from record_part where transaction = $1 and key = $2", row["transaction"], row["key"]
+            )
+            gone += 1
+    return gone
+
+
+def _record(row: object) -> Record | None:
+    return _opened(from_headers(read_headers(row["headers"]), row["key"], row["value"]))  # type: ignore[index]
+
+
+def _opened(event: CloudEvent) -> Record | None:
+    try:
+        return opened(event)
+    except UnreadableEvent:
+        return None
+
+
+def _names(record: Record | None, order: Order) -> bool:
+    """Whether a record tells what must go. One that nobody can read says nothing to anybody and is not looked into."""
+    if record is None:
+        return False
+    names = set(order.names)
+    marks = [] if order.resources else [f'"Patient/{id}"'.encode() for id in order.patients]
+    marks += [] if order.resources else [f'"{one["value"]}"'.encode() for one in order.identifiers]
+    return any(
+        entry.updated <= order.at
+        and (f"{entry.type}/{entry.id}" in names or any(mark in bytes(entry.resource) for mark in marks))
+        for entry in record.entries
+    )

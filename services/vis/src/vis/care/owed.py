@@ -1,0 +1,161 @@
+"""Every final result owes exactly one acknowledgement, wherever it was made: VIS hears of it and raises the task (D18)."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from access import Label, all_seeing
+from fhirserver.bodies import parsed
+from fhirserver.engine import Engine
+from fhirserver.intake import checked
+from fhirserver.wishes import Put
+from kit.db import Connection, driver
+from kit.events import CloudEvent
+from kit.http import Client
+from kit.own_token import OwnToken
+from kit.problems import Problem
+from kit.telemetry import describe
+from vis.care import results, tasks
+from vis.knowledge import changes
+
+FINAL = frozenset(("final", "amended", "corrected", "appended"))
+WITHDRAWN = frozenset(("cancelled", "entered-in-error"))
+YOUNG = timedelta(days=30)  # a result that is older than that when it comes is history, which nobody waits to read
+_TYPE, _MARK = "DiagnosticReport", b'"DiagnosticReport"'
+_AT_ONCE, _LOOK = 100, 0.5  # results in hand; seconds between two looks
+_CARING = """
+select distinct r.pat, r.unit, l.provider, r.since from access_relation r join label l on l.unit = r.unit and l.provider <> ''
+where r.pat = any($1::bigint[]) and r.employee is null and r.since <= now() and r.until > now()
+order by r.since desc, r.unit"""
+log = structlog.get_logger(__name__)
+Resource = dict[str, Any]
+
+
+async def heard(tx: AsyncConnection, events: Sequence[CloudEvent]) -> None:
+    """Notes which results are to be asked about."""
+    found = {one.id for event in events if concerns(event.data) for one in changes(event) if one.type == _TYPE}
+    if found:
+        await (await driver(tx)).execute(
+            "insert into result_heard(id) select unnest($1::text[])"
+            " on conflict (id) do update set told = clock_timestamp()",
+            sorted(found),
+        )
+
+
+def concerns(value: bytes) -> bool:
+    """Whether a change of the record may be one of results; most name none, and need not be parsed."""
+    return _MARK in value
+
+
+class Owed:
+    """The loop that asks the region what the results are, and raises, reopens and withdraws their tasks."""
+
+    def __init__(self, engine: Engine, region: Client, own: OwnToken) -> None:
+        self._engine, self._region, self._own = engine, region, own
+
+    async def run(self) -> None:
+        """Runs until cancelled; what cannot be asked now stays."""
+        while True:
+            try:
+                if await self.settle() == _AT_ONCE:
+                    continue
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, Problem) as error:
+                log.warning("results could not be settled", error=describe(error))
+            await asyncio.sleep(_LOOK)
+
+    async def settle(self) -> int:
+        """Some of those that were heard of; how many. Raises what the region's absence raises."""
+        pool = self._engine.db.pool
+        rows = await pool.fetch("select id, told from result_heard order by told limit $1", _AT_ONCE)
+        if not rows:
+            return 0
+        asked = {"ids": [row["id"] for row in rows]}
+        told = await self._region.post("/internal/records/results", asked, bearer=await self._own.token())
+        wanted = await self._answering([one for one in told if one["status"] in FINAL | WITHDRAWN])
+        labels = {one["id"]: await self._label(one) for one in wanted}
+        async with pool.acquire() as con, con.transaction():
+            await self._raise(con, wanted, labels)
+            await con.execute(
+                "delete from result_heard h using unnest($1::text[], $2::timestamptz[]) as d(id, told)"
+                " where h.id = d.id and h.told = d.told",
+                [row["id"] for row in rows],
+                [row["told"] for row in rows],
+            )
+        self._engine.wake()
+        return len(rows)
+
+    async def _answering(self, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The same, with the unit that answers for each: the one that made it where the patient is in its care, else the one in
+        whose care the patient came last. A laboratory has no patients in its care."""
+        pats = {one["id"]: self._engine.keys.of(f"Patient/{one['patient']}") for one in results}
+        caring: dict[int, dict[str, str]] = {}
+        for row in await self._engine.db.pool.fetch(_CARING, sorted(set(pats.values()))):
+            caring.setdefault(row["pat"], {}).setdefault(row["unit"], row["provider"])
+        found = []
+        for one in results:
+            units = caring.get(pats[one["id"]], {})
+            if units and one["unit"] not in units:
+                unit = next(iter(units))
+                one = one | {"unit": unit, "provider": units[unit]}
+            found.append(one)
+        return found
+
+    async def _label(self, one: Mapping[str, Any]) -> int:
+        label = Label(one["provider"], one["unit"], "samordning")
+        return await self._engine.labels.number(self._engine.db.pool, label)
+
+    async def _raise(self, con: Connection, wanted: Sequence[Mapping[str, Any]], labels: Mapping[str, int]) -> None:
+        engine, now = self._engine, datetime.now(UTC)
+        ids = {one["id"]: tasks.id_of("result", f"{_TYPE}/{one['id']}") for one in wanted}
+        keys = {engine.keys.of(f"Task/{id}"): id for id in ids.values()}
+        found = await con.fetch("select key, body from res where key = any($1::bigint[]) for update", sorted(keys))
+        await engine.codec.ready(con, [row["body"] for row in found])
+        standing = {keys[row["key"]]: parsed(engine.codec.unpack(row["body"], row["key"])) for row in found}
+        wishes = []
+        for one in wanted:
+            task = task_for(one, standing.get(ids[one["id"]]), now)
+            if task is not None:
+                made = checked(msgspec.json.encode(task), task, "Task")
+                wishes.append(Put("Task", ids[one["id"]], made.raw, made.data, labels[one["id"]]))
+        await engine.writer.apply(con, wishes, all_seeing())
+
+
+def task_for(result: Mapping[str, Any], standing: Resource | None, now: datetime) -> Resource | None:
+    """The task as it shall be; None where nothing changes (pure)."""
+    moment = now.isoformat(timespec="seconds")
+    if result["status"] in WITHDRAWN:
+        if standing is None or standing["status"] not in tasks.OPEN:
+            return None
+        return standing | {
+            "status": "cancelled",
+            "lastModified": moment,
+            "statusReason": {"text": "Svaret är återtaget"},
+        }
+    if standing is None:
+        if _old(result, now):
+            return None
+        owner = {"reference": f"Organization/{result['unit']}"} if result["unit"] else None
+        made = tasks.made(
+            "result", f"{_TYPE}/{result['id']}", result["patient"], owner or {}, now, urgent=result["abnormal"]
+        )
+        return made if owner else {name: value for name, value in made.items() if name != "owner"}
+    if standing["status"] == "completed" and results.version_of(standing) not in ("", result["version"]):
+        return standing | {"status": "requested", "lastModified": moment, "statusReason": {"text": "Svaret är rättat"}}
+    return None
+
+
+def _old(result: Mapping[str, Any], now: datetime) -> bool:
+    """Whether it was answered, or at least taken, longer ago than anybody waits for."""
+    for name in ("issued", "effective"):
+        try:
+            at = datetime.fromisoformat(str(result[name]))
+        except ValueError:
+            continue
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)) < now - YOUNG
+    return False

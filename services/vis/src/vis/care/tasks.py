@@ -1,0 +1,134 @@
+"""Tasks: the one inbox of what somebody owes; one per kind and thing it is about, ever (http://hl7.org/fhir/R4/task.html)."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from fhirserver.actions import Action
+from fhirserver.brought import Brought
+from fhirserver.engine import Engine
+from fhirserver.messages import Answer, Request
+from kit.caller import Caller
+from vis.care.asking import NotNow, parameters, person, staff, text
+from vis.care.changing import Change, changed, current
+
+Resource = dict[str, Any]
+Kind = Literal["result", "unsigned", "countersign", "referral", "renewal", "message"]
+SYSTEM = "urn:fvm:task"
+_NAMES = uuid.UUID("6d6f0a0e-0a49-5f43-9a43-6a2d7d1f3c10")
+OPEN = ("requested", "received", "accepted", "in-progress", "ready", "on-hold")
+TEXTS: dict[str, str] = {
+    "result": "Vidimera svar",
+    "unsigned": "Signera anteckning",
+    "countersign": "Kontrasignera anteckning",
+    "referral": "Bedöm remiss",
+    "renewal": "Förnya recept",
+    "message": "Svara på meddelande",
+}
+
+
+def id_of(kind: Kind, focus: str) -> str:
+    """The id of the task of this kind about `focus` (Type/id)."""
+    return str(uuid.uuid5(_NAMES, f"{kind} {focus}"))
+
+
+def made(kind: Kind, focus: str, patient: str, owner: Resource, at: datetime, *, urgent: bool = False) -> Resource:
+    """A new task that waits for `owner`, a person or a unit."""
+    moment = at.isoformat(timespec="seconds")
+    return {
+        "resourceType": "Task",
+        "id": id_of(kind, focus),
+        "status": "requested",
+        "intent": "order",
+        "priority": "urgent" if urgent else "routine",
+        "code": {"coding": [{"system": SYSTEM, "code": kind}], "text": TEXTS[kind]},
+        "focus": {"reference": focus},
+        "for": {"reference": f"Patient/{patient}"},
+        "authoredOn": moment,
+        "lastModified": moment,
+        "owner": owner,
+    }
+
+
+def unit(caller: Caller) -> Resource:
+    """The caller's unit as an owner."""
+    assert caller.commission is not None
+    return {"reference": f"Organization/{caller.commission.unit}", "display": caller.commission.unit_name}
+
+
+def claimed(task: Resource, caller: Caller, at: datetime) -> Resource:
+    """The task, the caller's own from now on. Raises NotNow when it is over, or a colleague's already."""
+    _must_be_open(task)
+    owner = task.get("owner", {})
+    if task.get("status") == "accepted" and owner.get("type") == "Practitioner" and owner != person(caller):
+        raise NotNow(f"Uppgiften är redan tagen av {owner.get('display', 'någon annan')}. Läs om sidan")
+    return task | {"status": "accepted", "owner": person(caller), "lastModified": at.isoformat(timespec="seconds")}
+
+
+def completed(task: Resource, caller: Caller, at: datetime, said: str = "", outcome: str = "") -> Resource:
+    """The task, done. `outcome` is a code of what came of it, `said` the words of who did it."""
+    _must_be_open(task)
+    moment = at.isoformat(timespec="seconds")
+    done = task | {"status": "completed", "lastModified": moment, "executionPeriod": {"end": moment}}
+    if outcome:
+        done["output"] = [{"type": {"text": "outcome"}, "valueCode": outcome}]
+    note = {"authorReference": person(caller), "time": moment, "text": said or "Klar"}
+    return done | {"note": [*task.get("note", ()), note]}
+
+
+def _must_be_open(task: Resource) -> None:
+    if task.get("status") not in OPEN:
+        raise NotNow("Uppgiften är redan avslutad. Läs om sidan")
+
+
+async def closing(engine: Engine, kind: Kind, type_name: str, id: str) -> Sequence[Action]:
+    """What completes the task of this kind about Type/id in the same transaction; nothing where there is none that is open."""
+    task = id_of(kind, f"{type_name}/{id}")
+    row = await engine.db.pool.fetchrow("select body, key from res where key = $1", engine.keys.of(f"Task/{task}"))
+    if row is None:
+        return ()
+    await engine.codec.ready(engine.db.pool, [row["body"]])
+    if msgspec.json.decode(engine.codec.unpack(row["body"], row["key"]))["status"] not in OPEN:
+        return ()
+    now = datetime.now(UTC)
+
+    def done(task: Resource) -> Resource:
+        moment = now.isoformat(timespec="seconds")
+        return task | {"status": "completed", "lastModified": moment, "executionPeriod": {"end": moment}}
+
+    return [Action("PATCH", "Task", "Task", task, patch=Change(done))]
+
+
+async def claim(engine: Engine, request: Request, id: str) -> Answer:
+    """200; 409 when it is done, or already somebody else's."""
+    parameters(request, {})
+    staff(request.caller)
+    task, answer = await current(engine, request, "Task", id)
+    if task.get("status") == "accepted" and task.get("owner") == person(request.caller):
+        return answer
+    now = datetime.now(UTC)
+    return await changed(engine, request, "Task", id, "update", lambda task: claimed(task, request.caller, now))
+
+
+async def complete(engine: Engine, request: Request, id: str) -> Answer:
+    """200; 409 when it is done, or when it is done by doing the thing itself (a result, a note)."""
+    asked = parameters(request, {"comment": "valueString"})
+    staff(request.caller)
+    said, now = text(asked, "comment", most=2_000), datetime.now(UTC)
+
+    def done(task: Resource) -> Resource:
+        codes = {one.get("code") for one in task.get("code", {}).get("coding", ()) if one.get("system") == SYSTEM}
+        if codes & {"result", "unsigned", "countersign"}:
+            raise NotNow("Uppgiften blir klar när svaret vidimeras eller anteckningen signeras")
+        return completed(task, request.caller, now, said)
+
+    return await changed(engine, request, "Task", id, "update", done)
+
+
+OPERATIONS = (
+    Brought("Task", "claim", "I take this task: it becomes my own. No parameters.", claim),
+    Brought("Task", "complete", "This task is done (comment).", complete),
+)

@@ -1,0 +1,148 @@
+"""Every final result owes one acknowledgement: heard of, asked about, raised once, reopened when corrected, withdrawn with it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+
+from fhirserver.engine import Engine
+from kit.db import Database
+from kit.events import CloudEvent
+from kit.problems import Unavailable
+from vis.care.owed import Owed, concerns, heard, task_for
+
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+UNIT, PROVIDER = "SE0000000001-N1", "SE0000000001-N"
+
+
+def a_result(id: str, patient: str = "p1", **more: Any) -> dict[str, Any]:
+    known = {"id": id, "patient": patient, "provider": PROVIDER, "unit": UNIT, "version": "1", "status": "final"}
+    return {**known, "issued": NOW.isoformat(), "effective": "", "abnormal": False, **more}
+
+
+def test_a_final_result_raises_a_task_for_the_unit_that_answers_for_it() -> None:
+    task = task_for(a_result("r1", abnormal=True), None, NOW)
+    assert task is not None
+    assert (task["status"], task["priority"], task["owner"]["reference"]) == (
+        "requested",
+        "urgent",
+        f"Organization/{UNIT}",
+    )
+    assert (task["focus"]["reference"], task["for"]["reference"]) == ("DiagnosticReport/r1", "Patient/p1")
+    again = task_for(a_result("r1"), None, NOW + timedelta(hours=1))
+    assert again is not None
+    assert again["id"] == task["id"]  # whoever raises it, and whenever
+
+
+def test_what_is_open_stays_and_what_is_acknowledged_comes_back_only_with_another_version() -> None:
+    task = task_for(a_result("r1"), None, NOW)
+    assert task_for(a_result("r1", version="2"), task, NOW) is None
+    done = {**(task or {}), "status": "completed", "input": [{"type": {"text": "version"}, "valueString": "1"}]}
+    assert task_for(a_result("r1"), done, NOW) is None
+    reopened = task_for(a_result("r1", version="2", status="corrected"), done, NOW)
+    assert reopened is not None
+    assert (reopened["status"], reopened["statusReason"]["text"]) == ("requested", "Svaret är rättat")
+
+
+def test_a_result_that_is_withdrawn_takes_its_open_task_with_it() -> None:
+    task = task_for(a_result("r1"), None, NOW)
+    gone = task_for(a_result("r1", status="entered-in-error"), task, NOW)
+    assert (gone or {})["status"] == "cancelled"
+    assert task_for(a_result("r1", status="entered-in-error"), None, NOW) is None
+    assert task_for(a_result("r1", status="entered-in-error"), {**(task or {}), "status": "completed"}, NOW) is None
+
+
+@pytest.mark.parametrize("when", ["2026-10-01T08:00:00+02:00", "2019-05-01", "2019"])
+def test_history_that_is_taken_in_is_not_waited_for(when: str) -> None:
+    old = task_for(a_result("r1", issued=when, effective="2019-05-01"), None, NOW)
+    assert old is None
+
+
+def test_a_result_without_a_time_is_waited_for() -> None:
+    assert task_for(a_result("r1", issued="", effective=""), None, NOW) is not None
+
+
+class Region:
+    """Answers what the information platform would of these results."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, dict[str, Any]] = {}
+        self.away = False
+
+    async def post(self, path: str, body: Any = None, *, bearer: str | None = None) -> Any:
+        if self.away:
+            raise Unavailable("away")
+        assert (path, bearer) == ("/internal/records/results", "own")
+        return [self.results[id] for id in body["ids"] if id in self.results]
+
+
+class Own:
+    async def token(self) -> str:
+        return "own"
+
+
+@pytest.fixture
+async def region(engine: Engine) -> Region:
+    await engine.db.pool.execute("delete from result_heard")
+    return Region()
+
+
+async def hear(db: Database, *ids: str) -> None:
+    data = json.dumps({"patients": ["p"], "resources": [{"type": "DiagnosticReport", "id": id} for id in ids]}).encode()
+    async with db.transaction() as tx:
+        await heard(tx, [CloudEvent("e", "fvm/information", "x", NOW, data, "p")])
+
+
+async def test_rec_12_a_result_of_the_region_raises_exactly_one_task_here(
+    engine: Engine, ward: Any, region: Region, doctor: httpx2.AsyncClient
+) -> None:
+    patient, owed = await ward.patient(), Owed(engine, region, Own())  # type: ignore[arg-type]
+    region.results["hl7-1"] = a_result("hl7-1", patient, issued=datetime.now(UTC).isoformat())
+    for _ in range(2):
+        await hear(engine.db, "hl7-1", "not-there")
+        assert await owed.settle() == 2
+    assert await engine.db.pool.fetchval("select count(*) from result_heard") == 0
+    found = (await doctor.get(f"/Task?patient={patient}&code=urn:fvm:task|result")).json()["entry"]
+    assert [(one["resource"]["status"], one["resource"]["meta"]["versionId"]) for one in found] == [("requested", "1")]
+    said = {"resourceType": "Parameters", "parameter": [{"name": "version", "valueString": "1"}]}
+    done = await doctor.post("/DiagnosticReport/hl7-1/$acknowledge", json=said, headers={"fvm-patient": patient})
+    assert (done.status_code, done.json()["status"]) == (200, "completed")
+    region.results["hl7-1"] |= {"version": "2", "status": "corrected"}
+    await hear(engine.db, "hl7-1")
+    await owed.settle()
+    (again,) = (await doctor.get(f"/Task?patient={patient}&code=urn:fvm:task|result")).json()["entry"]
+    assert again["resource"]["status"] == "requested"
+
+
+async def test_the_answer_of_a_laboratory_is_owed_by_the_unit_in_whose_care_the_patient_is(
+    engine: Engine, ward: Any, region: Region, doctor: httpx2.AsyncClient
+) -> None:
+    patient, owed = await ward.patient(), Owed(engine, region, Own())  # type: ignore[arg-type]
+    visit = {
+        "resourceType": "Encounter", "status": "in-progress", "class": {"code": "AMB"},
+        "subject": {"reference": f"Patient/{patient}"}, "period": {"start": datetime.now(UTC).isoformat()},
+    }  # fmt: skip
+    await ward.add(visit, doctor, **{"fvm-patient": patient})
+    region.results["lab-1"] = a_result("lab-1", patient, unit="SE-LAB", issued="")
+    await hear(engine.db, "lab-1")
+    await owed.settle()
+    (task,) = (await doctor.get(f"/Task?patient={patient}&code=urn:fvm:task|result")).json()["entry"]
+    assert task["resource"]["owner"]["reference"] == f"Organization/{UNIT}"
+
+
+async def test_while_the_region_is_away_what_was_heard_is_kept(engine: Engine, ward: Any, region: Region) -> None:
+    patient, owed = await ward.patient(), Owed(engine, region, Own())  # type: ignore[arg-type]
+    region.results["hl7-2"], region.away = a_result("hl7-2", patient, issued=""), True
+    await hear(engine.db, "hl7-2")
+    with pytest.raises(Unavailable):
+        await owed.settle()
+    assert await engine.db.pool.fetchval("select count(*) from result_heard") == 1
+    region.away = False
+    assert (await owed.settle(), await owed.settle()) == (1, 0)
+
+
+def test_changes_of_other_things_are_passed_over() -> None:
+    assert not concerns(b'{"patients":["p"],"resources":[{"type":"Observation","id":"1"}]}')
+    assert concerns(b'{"patients":["p"],"resources":[{"type":"DiagnosticReport","id":"1"}]}')

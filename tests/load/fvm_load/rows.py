@@ -47,6 +47,7 @@ BUDGETS = {
     "visible/page": Budget(300, 200, 1_000, better="less"),
     "portal/chart": Budget(p95=1_000, better="less"),
     "portal/part": Budget(p95=300, better="less"),
+    "portal/save": Budget(p95=500, better="less"),
     "idle": Budget(1_500, 1_500, better="less"),
     "idle/after": Budget(None, 1_500, better="less"),
     "disk/vis": Budget(None, 1_024, better="less"),

@@ -22,20 +22,20 @@ class NoSignIn(Exception):
 
 async def sign_in(base: Base, person: str) -> str:
     """The Cookie header of a session. `person` is an id of a demo person with one commission. Raises NoSignIn."""
-    origin = await _origin(base)
+    ours = await origin(base)
     page = await client.ask(base, base.request("GET", "/auth/sign-in", headers={"Accept": "text/html"}))
     token = _CSRF.search(page.body)
     if page.status != 200 or token is None:
         raise NoSignIn(f"the sign-in page was answered {page.status}")
     form = urlencode({"person": person, "csrf": token[1].decode()}).encode()
-    headers = {"Content-Type": _FORM, "Origin": origin, "Cookie": _cookies(page)}
+    headers = {"Content-Type": _FORM, "Origin": ours, "Cookie": _cookies(page)}
     done = await client.ask(base, base.request("POST", "/auth/sign-in", body=form, headers=headers))
     if done.status != 303:
         raise NoSignIn(f"signing in was answered {done.status}")
     return _cookies(done)
 
 
-async def _origin(base: Base) -> str:
+async def origin(base: Base) -> str:
     """What the region calls itself: forms must come from there."""
     answer = await client.ask(base, base.request("GET", "/.well-known/openid-configuration"))
     if answer.status != 200:

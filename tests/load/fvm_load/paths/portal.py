@@ -1,9 +1,12 @@
-"""The portal as a member of staff waits for it: a chart of a thousand encounters opened, a part of it fetched, while messages come."""
+"""The portal as staff wait for it: a chart of a thousand encounters opened, a part of it fetched, a note saved; messages come beside."""
 
 import asyncio
+import re
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -16,9 +19,11 @@ from fvm_load.stats import Spread
 from fvm_load.tokens import Staff
 
 CHART, PART = "portal: a chart of 1,000 encounters opened", "portal: a further page of its timeline"
+SAVE = "portal: a note that is being written saved"
 _ENCOUNTERS, _VALUES = 1_000, 3  # and observations at each
 _BUNDLE = 100  # encounters in one transaction
 _BESIDE, _RATE = 50, 20.0  # patients of the messages beside, messages per second
+_CSRF = re.compile(rb'name="csrf" value="([^"]+)"')
 _ROW_HEADERS = {"Accept": "text/html"}
 _PART_HEADERS = {"Accept": "text/html", "HX-Request": "true"}
 
@@ -45,6 +50,7 @@ async def run(bench: Bench) -> list[Row]:
         return [
             await _waited(bench, door, page, "portal/chart", CHART),
             await _waited(bench, door, part, "portal/part", PART),
+            await _saved(bench, door, patient, cookie),
         ]
     finally:
         beside.cancel()
@@ -62,6 +68,44 @@ async def _waited(bench: Bench, door: Base, request: bytes, key: str, path: str)
     row = Row(key, path, "ms", spread.p50, spread, law="staff")
     row.count, row.seconds = len(driven.latencies), driven.seconds
     row.note = f"{_RATE:g} messages/s beside"
+    return row
+
+
+async def _saved(bench: Bench, door: Base, patient: str, cookie: str) -> Row:
+    """The editor saves by itself, each version from the one before."""
+    bench.tell(SAVE)
+    below, latencies = f"/portal/patients/{patient}/notes", []
+    page = await client.ask(door, door.request("GET", f"{below}/new", headers={**_ROW_HEADERS, "Cookie": cookie}))
+    proof = _CSRF.search(page.body)
+    if page.status != 200 or proof is None:
+        return left_out("portal/save", SAVE, f"the editor was answered {page.status}")
+    sent = {
+        "csrf": proof[1].decode(),
+        "id": str(uuid.uuid4()),
+        "patient": patient,
+        "title": "Daganteckning",
+        "act": "save",
+    }
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded", "Origin": await signing.origin(door), "Cookie": cookie,
+        "HX-Request": "true",
+    }  # fmt: skip
+    connection = await client.connect(door.host, door.port)
+    began, version = time.perf_counter(), "0"
+    while time.perf_counter() - began < bench.seconds(8.0):
+        words = {"heading": "Bedömning", "text": "Mår bättre än igår. " * (1 + len(latencies) % 40), "version": version}
+        request = door.request("POST", f"{below}/save", body=urlencode(sent | words).encode(), headers=headers)
+        asked = time.perf_counter()
+        answer = await connection.ask(request)
+        latencies.append(time.perf_counter() - asked)
+        if answer.status != 200:
+            return left_out("portal/save", SAVE, f"saving was answered {answer.status}")
+        version = answer.json()["version"]
+    connection.close()
+    spread = Spread.of(latencies)
+    assert spread is not None
+    row = Row("portal/save", SAVE, "ms", spread.p50, spread, law="staff")
+    row.count, row.seconds, row.note = len(latencies), time.perf_counter() - began, f"{_RATE:g} messages/s beside"
     return row
 
 

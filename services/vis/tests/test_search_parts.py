@@ -123,3 +123,20 @@ async def test_the_plan_is_explained_to_systems_and_without_the_values(
         assert "zhemlig" not in json.dumps(answer)
     assert (await doctor.get(search)).status_code == 403
     assert (await bench.get("/Patient?_explain=maybe")).status_code == 400
+
+
+async def test_a_read_and_a_version_give_the_part_that_is_asked_for(
+    bench: httpx2.AsyncClient, observation: str
+) -> None:
+    whole = (await bench.get(f"/Observation/{observation}")).json()
+    for address in (f"/Observation/{observation}", f"/Observation/{observation}/_history/1"):
+        part = await bench.get(f"{address}?_elements=valueQuantity")
+        assert part.json()["meta"]["tag"][-1]["code"] == "SUBSETTED"
+        assert set(part.json()) - {"meta"} <= {"resourceType", "id", "status", "code", "valueQuantity"}
+        assert part.headers["etag"] == 'W/"1"'
+        searched = (await bench.get(f"/Observation?_id={observation}&_summary=true")).json()["entry"][0]["resource"]
+        assert (await bench.get(f"{address}?_summary=true")).json() == searched
+        assert (await bench.get(f"{address}?_summary=false")).json() == whole
+    assert (
+        await bench.get(f"/Observation/{observation}?_summary=true", headers={"if-none-match": 'W/"1"'})
+    ).status_code == 304

@@ -2,6 +2,7 @@
 
 from urllib.parse import unquote
 
+from fhircore.query import parse
 from fhircore.types import TYPES
 from fhirserver.allowing import allow
 from fhirserver.engine import Engine
@@ -14,8 +15,9 @@ from fhirserver.interactions.search import search, search_everywhere
 from fhirserver.interactions.vread import vread
 from fhirserver.messages import Answer, Request, no_parameters
 from fhirserver.operations.exporting import asks_async, search_later
-from fhirserver.problems import Invalid, NotAllowed, NotFound
+from fhirserver.problems import Invalid, NotAllowed, NotFound, NotSupported
 from fhirserver.scoped import must_reach, narrowing
+from fhirserver.search.subset import Cut, cut_for
 
 _NOT_HERE = "{} is not an interaction of this address"
 
@@ -38,7 +40,8 @@ async def ask(engine: Engine, request: Request) -> tuple[str, Answer]:
             within = narrowing(request, type_name, "r")
             if within is not None:
                 await must_reach(engine, request, type_name, an_id(id), within)
-            return "{type}/{id}", await read(engine, request, type_name, an_id(id))
+            part = _part(request, type_name)
+            return "{type}/{id}", _cut(await read(engine, request, type_name, an_id(id)), part, type_name)
         case ("GET",) | ("POST", "_search"):
             if asks_async(request):
                 allow(engine, request, type_name, "s")
@@ -57,7 +60,8 @@ async def _of_one(engine: Engine, request: Request, type_name: str) -> tuple[str
             return "{type}/{id}/_history", await history(engine, request, type_name, an_id(id))
         case ("GET", id, "_history", version):
             allow(engine, request, type_name, "r")
-            return "{type}/{id}/_history/{version}", await vread(engine, request, type_name, an_id(id), version)
+            part, answer = _part(request, type_name), await vread(engine, request, type_name, an_id(id), version)
+            return "{type}/{id}/_history/{version}", _cut(answer, part, type_name)
         case ("GET", id, "$everything") if type_name == "Patient":
             allow(engine, request, "Patient", "r")
             return "Patient/{id}/$everything", await everything(engine, request, an_id(id))
@@ -71,7 +75,7 @@ async def _of_one(engine: Engine, request: Request, type_name: str) -> tuple[str
 def known(request: Request) -> str:
     """The resource type of the address; parameters that nothing at this address takes are refused by name."""
     type_name = request.path[0]
-    if request.query and not _takes_parameters(request.path):
+    if request.query and not (_takes_parameters(request.path) or _is_read(request)):
         no_parameters(request)
     if type_name not in TYPES:
         raise NotFound(f"'{unquote(type_name)[:60]}' is not a resource type of FHIR R4", at="resourceType")
@@ -87,6 +91,30 @@ def an_id(text: str) -> str:
 
 def _takes_parameters(path: tuple[str, ...]) -> bool:
     return len(path) == 1 or path[-1] in ("_search", "_history", "$everything") or _in_patient(path)
+
+
+def _is_read(request: Request) -> bool:
+    """Whether one resource or version is read, of which a part may be asked for."""
+    path = request.path
+    one = len(path) == 2 or (len(path) == 4 and path[2] == "_history")
+    return request.method == "GET" and one and not path[1].startswith(("_", "$"))
+
+
+def _part(request: Request, type_name: str) -> Cut | None:
+    """What _summary or _elements leave of what is read (http://hl7.org/fhir/R4/http.html#summary); None: all of it."""
+    if not request.query:
+        return None
+    pairs = request.parameters
+    for name, value in pairs:
+        if name not in ("_summary", "_elements") or value == "count":
+            raise NotSupported(f"The parameter '{name[:60]}' is not supported here", at=name[:60])
+    return cut_for(parse(type_name, pairs))
+
+
+def _cut(answer: Answer, part: Cut | None, type_name: str) -> Answer:
+    if part is not None and answer.status == 200:
+        answer.body = part(answer.body, type_name)
+    return answer
 
 
 def _in_patient(path: tuple[str, ...]) -> bool:

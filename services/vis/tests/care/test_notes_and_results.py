@@ -6,9 +6,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from vis import record
+from kit.caller import Commission
 
 HSA = "urn:oid:1.2.752.29.4.19"
+NORRBY = Commission("c-1", "SE0000000001-N1", "Norrby", "SE0000000001-N", "Region Norr", "Läkare")
 
 
 def a_note(patient: str, author: str, status: str = "preliminary", text: str = "Hosta sedan två veckor.") -> Any:
@@ -29,20 +30,14 @@ def asked(**values: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def anna(ward: Any) -> Any:
-    async with ward.client("staff", subject="SE-ANNA", scope="user/*.cruds", commission=_norrby()) as found:
+    async with ward.client("staff", subject="SE-ANNA", scope="user/*.cruds", commission=NORRBY) as found:
         yield found
 
 
 @pytest.fixture
 async def bo(ward: Any) -> Any:
-    async with ward.client("staff", subject="SE-BO", scope="user/*.cruds", commission=_norrby()) as found:
+    async with ward.client("staff", subject="SE-BO", scope="user/*.cruds", commission=NORRBY) as found:
         yield found
-
-
-def _norrby() -> Any:
-    from kit.caller import Commission
-
-    return Commission("c-1", "SE0000000001-N1", "Norrby", "SE0000000001-N", "Region Norr", "Läkare")
 
 
 async def note_of(ward: Any, anna: httpx2.AsyncClient, **more: Any) -> tuple[str, str]:
@@ -223,4 +218,3 @@ async def test_the_capability_statement_tells_of_these_operations(bench: httpx2.
     assert {"sign", "countersign", "correct"} <= of["DocumentReference"]
     assert "acknowledge" in of["DiagnosticReport"]
     assert {"claim", "complete"} <= of["Task"]
-    assert record.PATH == "/vis/fhir"

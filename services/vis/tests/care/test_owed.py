@@ -12,6 +12,7 @@ from kit.db import Database
 from kit.events import CloudEvent
 from kit.problems import Unavailable
 from vis.care.owed import Owed, concerns, heard, task_for
+from vis.care.tasks import id_of
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 UNIT, PROVIDER = "SE0000000001-N1", "SE0000000001-N"
@@ -130,6 +131,29 @@ async def test_the_answer_of_a_laboratory_is_owed_by_the_unit_in_whose_care_the_
     await owed.settle()
     (task,) = (await doctor.get(f"/Task?patient={patient}&code=urn:fvm:task|result")).json()["entry"]
     assert task["resource"]["owner"]["reference"] == f"Organization/{UNIT}"
+
+
+async def test_one_result_that_cannot_be_settled_is_kept_and_holds_no_other_up(
+    engine: Engine, ward: Any, region: Region, doctor: httpx2.AsyncClient
+) -> None:
+    patient, owed = await ward.patient(), Owed(engine, region, Own())  # type: ignore[arg-type]
+    for id in ("spoiled", "whole"):
+        region.results[id] = a_result(id, patient, issued="")
+    await hear(engine.db, "spoiled")
+    await owed.settle()
+    await engine.db.pool.execute(  # its task cannot be read any more
+        "update res set body = '\\x09' where key = $1",
+        engine.keys.of(f"Task/{id_of('result', 'DiagnosticReport/spoiled')}"),
+    )
+    await hear(engine.db, "spoiled", "whole")
+    assert await owed.settle() == 2
+    left = await engine.db.pool.fetch("select id, told > now() as later from result_heard")
+    assert [tuple(row) for row in left] == [("spoiled", True)]
+    assert await owed.settle() == 0  # not before its minute is over
+    whole = id_of("result", "DiagnosticReport/whole")
+    assert (await doctor.get(f"/Task/{whole}")).json()["status"] == "requested"
+    await hear(engine.db, "spoiled")  # told again: looked at again
+    assert await owed.settle() == 1
 
 
 async def test_while_the_region_is_away_what_was_heard_is_kept(engine: Engine, ward: Any, region: Region) -> None:

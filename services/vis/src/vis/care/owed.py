@@ -28,7 +28,11 @@ FINAL = frozenset(("final", "amended", "corrected", "appended"))
 WITHDRAWN = frozenset(("cancelled", "entered-in-error"))
 YOUNG = timedelta(days=30)  # a result that is older than that when it comes is history, which nobody waits to read
 _TYPE, _MARK = "DiagnosticReport", b'"DiagnosticReport"'
-_AT_ONCE, _LOOK = 100, 0.5  # results in hand; seconds between two looks
+_AT_ONCE, _LOOK, _AWAY = 100, 0.5, 5.0  # results in hand; seconds between two looks, and after the region was away
+_HEARD = "select id, told from result_heard where told <= clock_timestamp() order by told limit $1"
+_LATER = "update result_heard set told = clock_timestamp() + interval '1 minute' where id = $1 and told = $2"
+_DONE = """
+delete from result_heard h using unnest($1::text[], $2::timestamptz[]) as d(id, told) where h.id = d.id and h.told = d.told"""
 _CARING = """
 select distinct r.pat, r.unit, l.provider, r.since from access_relation r join label l on l.unit = r.unit and l.provider <> ''
 where r.pat = any($1::bigint[]) and r.employee is null and r.since <= now() and r.until > now()
@@ -67,28 +71,40 @@ class Owed:
                     continue
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, Problem) as error:
                 log.warning("results could not be settled", error=describe(error))
+                await asyncio.sleep(_AWAY)
             await asyncio.sleep(_LOOK)
 
     async def settle(self) -> int:
         """Some of those that were heard of; how many. Raises what the region's absence raises."""
         pool = self._engine.db.pool
-        rows = await pool.fetch("select id, told from result_heard order by told limit $1", _AT_ONCE)
+        rows = await pool.fetch(_HEARD, _AT_ONCE)
         if not rows:
             return 0
         asked = {"ids": [row["id"] for row in rows]}
         told = await self._region.post("/internal/records/results", asked, bearer=await self._own.token())
         wanted = await self._answering([one for one in told if one["status"] in FINAL | WITHDRAWN])
-        labels = {one["id"]: await self._label(one) for one in wanted}
-        async with pool.acquire() as con, con.transaction():
-            await self._raise(con, wanted, labels)
-            await con.execute(
-                "delete from result_heard h using unnest($1::text[], $2::timestamptz[]) as d(id, told)"
-                " where h.id = d.id and h.told = d.told",
-                [row["id"] for row in rows],
-                [row["told"] for row in rows],
-            )
+        try:
+            await self._settled(rows, wanted)
+        except Exception:  # noqa: BLE001 - whatever one of them does, the others are settled
+            for row in rows:
+                await self._alone(row, [one for one in wanted if one["id"] == row["id"]])
         self._engine.wake()
         return len(rows)
+
+    async def _alone(self, row: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """One result; where it cannot be settled it is kept and tried again in a minute, and the others go on."""
+        try:
+            await self._settled([row], wanted)
+        except Exception as error:  # noqa: BLE001 - a database that is away says so at the next statement
+            log.error("a result could not be settled", error=describe(error))
+            await self._engine.db.pool.execute(_LATER, row["id"], row["told"])
+
+    async def _settled(self, rows: Sequence[Any], wanted: Sequence[Mapping[str, Any]]) -> None:
+        """In one transaction: the tasks of these results, and that they need no further look unless they were told again."""
+        labels = {one["id"]: await self._label(one) for one in wanted}
+        async with self._engine.db.pool.acquire() as con, con.transaction():
+            await self._raise(con, wanted, labels)
+            await con.execute(_DONE, [row["id"] for row in rows], [row["told"] for row in rows])
 
     async def _answering(self, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The same, with the unit that answers for each: the one that made it where the patient is in its care, else the one in

@@ -1,6 +1,6 @@
 """$sign, $countersign and $correct of a note; the same act again by the same person writes nothing twice (REC-02, REC-04)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +9,15 @@ from fhirserver.bodies import parsed
 from fhirserver.brought import Brought
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request
+from kit.caller import Caller
 from vis.care import notes, tasks
 from vis.care.asking import parameters, staff, text
 from vis.care.changing import changed, current
 
 _TYPE = "DocumentReference"
 LONGEST = 200_000  # characters of a note
+Done = Callable[[dict[str, Any], Caller], bool]
+Make = Callable[[dict[str, Any], Caller, frozenset[str], datetime], dict[str, Any]]
 _PRACTITIONERS = "select key, body from res where key = any($1::bigint[])"
 
 
@@ -36,35 +39,26 @@ async def authors(engine: Engine, note: Mapping[str, Any]) -> frozenset[str]:
 
 async def sign(engine: Engine, request: Request, id: str) -> Answer:
     """200; 409 when it is signed by another or is no note, 403 when another wrote it."""
-    parameters(request, {})
-    staff(request.caller)
-    note, answer = await current(engine, request, _TYPE, id)
-    if notes.signed_by(note, request.caller):
-        return answer
-    wrote, now = await authors(engine, note), datetime.now(UTC)
-
-    def signed(note: Any) -> Any:
-        return notes.sign(note, request.caller, wrote, now)
-
-    return await changed(
-        engine, request, _TYPE, id, "sign", signed, *await tasks.closing(engine, "unsigned", _TYPE, id)
-    )
+    return await _signed(engine, request, id, "unsigned", notes.signed_by, notes.sign)
 
 
 async def countersign(engine: Engine, request: Request, id: str) -> Answer:
     """200; 409 while it is not signed, 403 to its author."""
+    return await _signed(engine, request, id, "countersign", notes.countersigned_by, notes.countersign)
+
+
+async def _signed(engine: Engine, request: Request, id: str, owed: tasks.Kind, done: Done, make: Make) -> Answer:
+    """A signature of the caller's, once, which closes the task that asked for it."""
     parameters(request, {})
     staff(request.caller)
     note, answer = await current(engine, request, _TYPE, id)
-    if notes.countersigned_by(note, request.caller):
+    if done(note, request.caller):
         return answer
     wrote, now = await authors(engine, note), datetime.now(UTC)
-
-    def countersigned(note: Any) -> Any:
-        return notes.countersign(note, request.caller, wrote, now)
-
-    closing = await tasks.closing(engine, "countersign", _TYPE, id)
-    return await changed(engine, request, _TYPE, id, "sign", countersigned, *closing)
+    closing = await tasks.closing(engine, owed, _TYPE, id)
+    return await changed(
+        engine, request, _TYPE, id, "sign", lambda note: make(note, request.caller, wrote, now), *closing
+    )
 
 
 async def correct(engine: Engine, request: Request, id: str) -> Answer:

@@ -152,3 +152,13 @@ async def test_a_row_leads_to_where_it_is_done_in_the_patients_own_chart(staff: 
     body = await (await staff.get("/portal/inbox")).text()
     assert f'href="/portal/patients/{TOLVAN}/answers?svar=rep-1"' in body
     assert f'href="/portal/patients/{TOLVAN}/notes/doc-1/edit"' in body
+
+
+def test_what_waits_for_another_unit_is_not_ours_although_an_active_choice_shows_it() -> None:
+    ours, theirs, nobodys = (
+        task(id) | ({"owner": {"reference": f"Organization/{unit}"}} if unit else {})
+        for id, unit in (("a", "SE-1"), ("b", "SE-2"), ("c", ""))
+    )
+    nobodys.pop("owner", None)
+    rows = day.waiting(answered(ours, theirs, nobodys), NOW, NOW.date(), "SE-1")
+    assert {row.key for row in rows} == {"Task/a", "Task/c"}

@@ -145,8 +145,8 @@ async def test_the_keys_lead_through_the_day_and_can_be_switched_off(page: Page)
     await page.keyboard.press("/")
     await expect(page.locator("#top-search")).to_be_focused()
     await page.keyboard.type("g i tolvan")  # while one types, a key is a letter
-    await page.keyboard.press("Enter")
-    await page.goto("/portal/search")
+    async with page.expect_navigation(url="**/portal/search"):
+        await page.keyboard.press("Enter")
     await page.locator("#main").focus()
     await page.keyboard.press("g")
     await page.keyboard.press("i")

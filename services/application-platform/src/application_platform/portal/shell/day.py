@@ -100,11 +100,17 @@ def visits(answer: Answer, today: date) -> list[Visit]:
     return sorted(rows.values(), key=lambda row: (_order(row.at), row.person.family))
 
 
-def waiting(answer: Answer, now: datetime, today: date) -> list[Waiting]:
-    """Late first, then urgent, then the longest wait."""
+def waiting(answer: Answer, now: datetime, today: date, unit: str = "") -> list[Waiting]:
+    """Late first, then urgent, then the longest wait. With `unit` without what waits for other units, which an active choice
+    shows too."""
     people = _people(answer, today)
-    rows = [_waiting(found, people, now) for found in _matches(answer)]
+    rows = [_waiting(found, people, now) for found in _matches(answer) if not (unit and _of_others(found, unit))]
     return sorted(rows, key=lambda row: (not row.late, not row.urgent, _order(row.since), row.key))
+
+
+def _of_others(task: Resource, unit: str) -> bool:
+    owner = reference(task.get("owner"))
+    return owner.startswith("Organization/") and owner != f"Organization/{unit}"
 
 
 def piles(rows: Iterable[Waiting], now: datetime) -> list[Pile]:

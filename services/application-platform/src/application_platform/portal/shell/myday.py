@@ -24,7 +24,7 @@ async def my_day(request: Request, portal: Portal, reader: Reader) -> Response:
     now = datetime.now(UTC)
     today = now.astimezone(ZONE).date()
     here, booked, tasks = await _ask(portal, reader, day.HERE, day.booked(today), day.WAITING)
-    rows = day.waiting(tasks, now, today)
+    rows = day.waiting(tasks, now, today, _unit(reader))
     context = {
         **_frame(reader, portal, "day"),
         "today": day_heading(today, today).partition(", ")[2],
@@ -49,7 +49,7 @@ async def inbox(
         raise NotShown
     now = datetime.now(UTC)
     (tasks,) = await _ask(portal, reader, day.WAITING)
-    rows = day.waiting(tasks, now, now.astimezone(ZONE).date())
+    rows = day.waiting(tasks, now, now.astimezone(ZONE).date(), _unit(reader))
     context = {
         **_frame(reader, portal, "inbox"),
         "rows": [row for row in rows if slag in ("", row.kind)],
@@ -65,6 +65,10 @@ async def inbox(
 
 async def _ask(portal: Portal, reader: Reader, *sources: Source) -> list[Answer]:
     return await portal.record.ask_all(reader.token, [(one, [("_count", str(one.count))]) for one in sources])
+
+
+def _unit(reader: Reader) -> str:
+    return reader.commission.unit if reader.commission else ""
 
 
 def _more(tasks: Answer) -> bool:

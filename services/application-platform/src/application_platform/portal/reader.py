@@ -53,6 +53,13 @@ async def signed_in_reader(request: Request) -> Reader:
     )
 
 
+def token_as(request: Request, reader: Reader, patient: str) -> str:
+    """The reader's token for the record of a patient for whom they act; what they may there, the law decides."""
+    session: signed_in.PortalSession = request.state.portal_session
+    assert session.id == reader.session
+    return session.tokens.of(session.session, patient)
+
+
 async def still_there(request: Request) -> bool:
     """Whether the session that began this request still lives; asked again and again by open streams."""
     return await signed_in.still_signed_in(request, request.state.portal_session)
@@ -69,6 +76,7 @@ class Portal:
     demo: bool = False
     reader_of: Callable[[Request], Awaitable[Reader]] = signed_in_reader
     still_there: Callable[[Request], Awaitable[bool]] = still_there
+    token_as: Callable[[Request, Reader, str], str] = token_as
     care: Care = field(kw_only=True)
 
 

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from application_platform.portal import render
+from application_platform.portal.mine.frame import ForAnother
 from application_platform.portal.reader import portal_of
 from application_platform.portal.record import NotAllowed, NotShown, SignedOut, Unreadable
 from application_platform.sign_in.signed_in import NotSignedIn
@@ -80,6 +81,14 @@ _WORDS: tuple[tuple[type[Problem], Words], ...] = (
             "Journalens svar gick inte att läsa",
             "Informationsplattformen svarade på ett sätt som inte kan visas. Inget är kontrollerat.",
             unknown=True,
+        ),
+    ),
+    (
+        ForAnother,
+        Words(
+            422,
+            "Inget är gjort",
+            "Formuläret hörde till en annan patient än sidan. Gå till patientens egen sida och gör det där.",
         ),
     ),
     (

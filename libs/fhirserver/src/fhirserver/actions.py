@@ -35,6 +35,7 @@ class Action:
     patient: str | None = None  # the patient in context
     patient_at: int | None = None  # or: the place of the action that creates that patient
     lab: int = 0  # set by perform
+    by: str = ""  # the service's own operation that wants it (see guarding)
     hook: Wanted | None = None  # what a Subscription asks for; set by perform
 
 

@@ -15,6 +15,7 @@ from fhirserver.accesslog import AccessLog
 from fhirserver.brought import Brought, Name
 from fhirserver.codec import Codec
 from fhirserver.creating import Creator
+from fhirserver.guarding import Guard, Guards
 from fhirserver.index import Indexer
 from fhirserver.integrity import Elsewhere, Integrity
 from fhirserver.keys import Keys
@@ -74,6 +75,7 @@ class Mount:
     most_deleted: int = 1  # resources that one conditional delete may take
     awaits: Callable[[int], Awaitable[bool]] | None = None  # what a writer told another door is waited for (D6)
     operations: Mapping[Name, Brought] = field(default_factory=dict)  # the service's own: its clinical rules
+    guards: Mapping[str, Guard] = field(default_factory=dict)  # by type: what must hold whatever door a write came by
     # By type, asked before what is stored is: answers reads and searches that are not about stored resources, else None.
     faces: Mapping[str, Callable[[Any, Request], Awaitable[Answer | None]]] = field(default_factory=dict)
     # Asked before a Patient is created (D1): gives the id it must have, None for a new one; raises when it is a duplicate.
@@ -101,6 +103,7 @@ class Engine:
     creator: Creator = field(init=False)
     persons: SamePersons = field(init=False)
     integrity: Integrity | None = field(init=False)
+    guards: Guards = field(init=False)
     seal: Seal = field(init=False)
     together: LogTogether = field(init=False)
     search_pool: asyncpg.Pool = field(init=False)  # its connections stop a statement that takes too long
@@ -127,6 +130,7 @@ class Engine:
         self.writer.same = self.persons.expanded
         mount = self.mount
         self.integrity = Integrity(self.keys, mount.base, mount.held_elsewhere) if mount.integrity else None
+        self.guards = Guards(mount.guards, self.keys, self.codec)
         self.creator = Creator(self.db, self.writer, self.log, self.wake, self.integrity)
         self.seal = Seal(bytes(secret))
         self.search_pool = await _pool(self.db.url, _SEARCH_SESSION)

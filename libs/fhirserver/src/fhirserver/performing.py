@@ -149,7 +149,9 @@ async def _perform(work: _Work, con: Connection) -> tuple[list[Done], int]:
     targets = settled(actions, matches, named, engine.mount.most_deleted)
     wishing = Wishing(engine, request, actions, targets, matches, whole=work.activity == "transaction")
     wishes = await wishing.all(con)
+    old = await engine.guards.standing(con, wishes)
     result = await engine.writer.apply(con, wishes, request.sight)
+    await engine.guards.check(con, wishes, old, result.written)
     if engine.integrity is not None:
         await engine.integrity.check(con, wishes, result.written)
     return _done(actions, targets, wishing.places, result.written), result.position

@@ -27,6 +27,7 @@ class Put:
     entries: Entries | None = None  # where they were made already, `data` is not needed any more
     expect: int | None = None  # the version that a condition was decided on
     must_be_new: type[VersionConflict | Conflict] | None = None  # what to raise when something stands there
+    by: str = ""  # the service's own operation that made it
 
 
 @dataclass(slots=True)

@@ -94,7 +94,7 @@ class Wishing:
             data = parsed(raw)
         assert data is not None
         put = Put(action.type_name, target.id, raw, data, action.lab, target.new, action.if_match, at=action.at)
-        put.patient, put.expect = self._patient(action), target.expect
+        put.patient, put.expect, put.by = self._patient(action), target.expect, action.by
         if action.must_be_new or target.may_not_stand:
             put.must_be_new = VersionConflict if action.must_be_new else Conflict
         return [put]
@@ -141,7 +141,7 @@ class Wishing:
         put = Put(
             action.type_name, target.id, raw, data, current.lab, if_match=current.ver, patient=patient, at=action.at
         )
-        put.expect = target.expect
+        put.expect, put.by = target.expect, action.by
         return put
 
     def _each_once(self, wishes: Sequence[Put | Delete]) -> None:

@@ -8,7 +8,7 @@ from fhirserver.engine import Mount
 from fhirserver.integrity import Elsewhere
 from fhirserver.subscribing.endpoints import Rules
 from fhirserver.telling import Teller
-from vis.care.mounting import OPERATIONS
+from vis.care.mounting import GUARDS, OPERATIONS
 from vis.settings import Settings
 
 NewPatientId = Callable[[Mapping[str, Any]], Awaitable[str | None]]
@@ -43,6 +43,7 @@ def mount(
         held_elsewhere=held_elsewhere,
         most_deleted=settings.conditional_delete_most,
         operations=OPERATIONS,
+        guards=GUARDS,
         hooks=Rules.of(settings.subscription_endpoints, settings.mode, settings.subscription_patience),
         **named,
     )

@@ -19,6 +19,7 @@ async def create(engine: Engine, request: Request, type_name: str) -> Answer:
     patient = require_context(request, type_name)
     query = request.header(b"if-none-exist")
     looked_up = query is not None or type_name in ("Patient", "Subscription") or b"?" in found.raw
+    looked_up = looked_up or engine.guards.named(type_name)
     if not looked_up and request.header(b"idempotency-key") is None:
         try:
             return await _plain(engine, request, found, patient)

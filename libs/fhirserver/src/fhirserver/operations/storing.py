@@ -164,9 +164,10 @@ class Importing:
         async with engine.db.pool.acquire() as connection:
             async with connection.transaction():
                 await self._run.hold(connection)
-                result = await engine.writer.apply(
-                    connection, [wish.put for wish in wishes], await engine.sight(caller)
-                )
+                puts = [wish.put for wish in wishes]
+                old = await engine.guards.standing(connection, puts)
+                result = await engine.writer.apply(connection, puts, await engine.sight(caller))
+                await engine.guards.check(connection, puts, old, result.written)
                 about = {(one.pat, TYPES[one.type_name].number, one.lab) for one in result.written if one.pat}
                 await engine.log.append(connection, [Entry(caller, "import", sorted(about), len(wishes))])
                 if place is not None:

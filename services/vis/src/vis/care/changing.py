@@ -45,6 +45,8 @@ async def changed(
     engine: Engine, request: Request, type_name: str, id: str, activity: str, make: Make, *more: Action
 ) -> Answer:
     """200 with the new version; `more` is done in the same transaction. Raises VersionConflict (If-Match), what `make` raises."""
-    action = Action("PATCH", type_name, type_name, id, patch=Change(make), if_match=request.if_match())
+    asked = request.path[-1] if request.path else ""
+    by = asked[1:] if asked.startswith("$") else "care"
+    action = Action("PATCH", type_name, type_name, id, patch=Change(make), if_match=request.if_match(), by=by)
     action.patient = require_context(request, type_name, creating=False)
     return await perform(engine, request, activity, [action, *more], partial(answers.alone, engine, request))

@@ -11,8 +11,8 @@ from fhirserver.engine import Engine
 from kit.db import Database
 from kit.events import CloudEvent
 from kit.problems import Unavailable
-from vis.care.owed import Owed, concerns, heard, task_for
-from vis.care.tasks import id_of
+from vis.care.owed import Owed, concerns, heard, task_for, tasks_for
+from vis.care.tasks import id_of, moved_id
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 UNIT, PROVIDER = "SE0000000001-N1", "SE0000000001-N"
@@ -53,6 +53,33 @@ def test_a_result_that_is_withdrawn_takes_its_open_task_with_it() -> None:
     assert (gone or {})["status"] == "cancelled"
     assert task_for(a_result("r1", status="entered-in-error"), None, NOW) is None
     assert task_for(a_result("r1", status="entered-in-error"), {**(task or {}), "status": "completed"}, NOW) is None
+
+
+def test_what_is_withdrawn_and_then_answered_again_is_owed_again() -> None:
+    task = task_for(a_result("r1"), None, NOW)
+    gone = task_for(a_result("r1", status="cancelled"), task, NOW)
+    back = task_for(a_result("r1", version="3"), gone, NOW)
+    assert (back or {})["status"] == "requested"
+
+
+def test_a_result_that_is_moved_leaves_the_old_patient_and_is_owed_at_the_new_one() -> None:
+    first = task_for(a_result("r1"), None, NOW)
+    old, new = tasks_for(a_result("r1", "p2"), first, None, NOW)
+    assert (old["id"], old["status"], old["for"]["reference"]) == ((first or {})["id"], "cancelled", "Patient/p1")
+    assert old["statusReason"]["text"] == "Svaret är flyttat till en annan patient"
+    assert "p2" not in str(old)
+    assert (new["id"], new["status"]) == (moved_id("result", "DiagnosticReport/r1", "p2"), "requested")
+    assert new["for"]["reference"] == "Patient/p2"
+    assert tasks_for(a_result("r1", "p2"), old, new, NOW) == []
+    done = {**(first or {}), "status": "completed"}
+    assert [one["id"] for one in tasks_for(a_result("r1", "p2"), done, None, NOW)] == [new["id"]]
+    (again,) = tasks_for(a_result("r1"), old, None, NOW)
+    assert (again["id"], again["status"]) == ((first or {})["id"], "requested")
+
+
+def test_a_patient_with_two_ids_is_one_person_and_nothing_is_moved() -> None:
+    first = task_for(a_result("r1"), None, NOW)
+    assert tasks_for(a_result("r1", "p1-also"), first, None, NOW, same=lambda one, other: True) == []
 
 
 @pytest.mark.parametrize("when", ["2026-10-01T08:00:00+02:00", "2019-05-01", "2019"])
@@ -131,6 +158,30 @@ async def test_the_answer_of_a_laboratory_is_owed_by_the_unit_in_whose_care_the_
     await owed.settle()
     (task,) = (await doctor.get(f"/Task?patient={patient}&code=urn:fvm:task|result")).json()["entry"]
     assert task["resource"]["owner"]["reference"] == f"Organization/{UNIT}"
+
+
+async def test_a_result_that_the_laboratory_moves_is_acknowledged_at_the_patient_it_is_about(
+    engine: Engine, ward: Any, region: Region, doctor: httpx2.AsyncClient
+) -> None:
+    wrong, right = await ward.patient(), await ward.patient()
+    owed = Owed(engine, region, Own())  # type: ignore[arg-type]
+    for patient in (wrong, right):
+        region.results["moved"] = a_result("moved", patient, issued="")
+        await hear(engine.db, "moved")
+        await owed.settle()
+
+    async def states(patient: str) -> list[str]:
+        found = (await doctor.get(f"/Task?patient={patient}&code=urn:fvm:task|result")).json()["entry"]
+        return [one["resource"]["status"] for one in found]
+
+    assert (await states(wrong), await states(right)) == (["cancelled"], ["requested"])
+    said = {"resourceType": "Parameters", "parameter": [{"name": "version", "valueString": "1"}]}
+    address = "/DiagnosticReport/moved/$acknowledge"
+    late = await doctor.post(address, json=said, headers={"fvm-patient": wrong})
+    assert late.status_code == 409
+    done = await doctor.post(address, json=said, headers={"fvm-patient": right})
+    assert (done.status_code, done.json()["for"]["reference"]) == (200, f"Patient/{right}")
+    assert (await states(wrong), await states(right)) == (["cancelled"], ["completed"])
 
 
 async def test_one_result_that_cannot_be_settled_is_kept_and_holds_no_other_up(

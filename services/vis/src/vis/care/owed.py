@@ -1,7 +1,7 @@
 """Every final result owes exactly one acknowledgement, wherever it was made: VIS hears of it and raises the task (D18)."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,7 @@ where r.pat = any($1::bigint[]) and r.employee is null and r.since <= now() and 
 order by r.since desc, r.unit"""
 log = structlog.get_logger(__name__)
 Resource = dict[str, Any]
+Same = Callable[[str, str], bool]  # whether two references are to one person
 
 
 async def heard(tx: AsyncConnection, events: Sequence[CloudEvent]) -> None:
@@ -128,18 +129,49 @@ class Owed:
 
     async def _raise(self, con: Connection, wanted: Sequence[Mapping[str, Any]], labels: Mapping[str, int]) -> None:
         engine, now = self._engine, datetime.now(UTC)
-        ids = {one["id"]: tasks.id_of("result", f"{_TYPE}/{one['id']}") for one in wanted}
-        keys = {engine.keys.of(f"Task/{id}"): id for id in ids.values()}
+        ids = {one["id"]: _ids(one) for one in wanted}
+        keys = {engine.keys.of(f"Task/{id}"): id for pair in ids.values() for id in pair}
         found = await con.fetch("select key, body from res where key = any($1::bigint[]) for update", sorted(keys))
         await engine.codec.ready(con, [row["body"] for row in found])
         standing = {keys[row["key"]]: parsed(engine.codec.unpack(row["body"], row["key"])) for row in found}
         wishes = []
         for one in wanted:
-            task = task_for(one, standing.get(ids[one["id"]]), now)
-            if task is not None:
+            first, moved = (standing.get(id) for id in ids[one["id"]])
+            for task in tasks_for(one, first, moved, now, same=self._same):
                 made = checked(msgspec.json.encode(task), task, "Task")
-                wishes.append(Put("Task", ids[one["id"]], made.raw, made.data, labels[one["id"]]))
+                wishes.append(Put("Task", task["id"], made.raw, made.data, labels[one["id"]]))
         await engine.writer.apply(con, wishes, all_seeing())
+
+    def _same(self, one: str, other: str) -> bool:
+        """Whether two references are to the same person (D1)."""
+        keys = self._engine.keys
+        return keys.of(other) in self._engine.persons.expanded(keys.of(one))
+
+
+def _ids(result: Mapping[str, Any]) -> tuple[str, str]:
+    """The id of its task, and of the one it has at a patient to whom it was moved."""
+    focus = f"{_TYPE}/{result['id']}"
+    return tasks.id_of("result", focus), tasks.moved_id("result", focus, result["patient"])
+
+
+def tasks_for(
+    result: Mapping[str, Any], first: Resource | None, moved: Resource | None, now: datetime, *, same: Same = str.__eq__
+) -> list[Resource]:
+    """The tasks as they shall be, of those that change (pure). `first` is the one that was raised first, `moved` the one at the
+    patient who has the result now. A task stays with its patient: of a result that is moved the old one is withdrawn."""
+    if first is None or same(first["for"]["reference"], f"Patient/{result['patient']}"):
+        task = task_for(result, first, now)
+        return [] if task is None else [task]
+    found = [_withdrawn(first, "Svaret är flyttat till en annan patient", now)] if first["status"] in tasks.OPEN else []
+    made = task_for(result, moved, now)
+    if made is not None:
+        found.append(made | {"id": _ids(result)[1]})
+    return found
+
+
+def _withdrawn(task: Resource, why: str, now: datetime) -> Resource:
+    changed = {"status": "cancelled", "lastModified": now.isoformat(timespec="seconds"), "statusReason": {"text": why}}
+    return task | changed
 
 
 def task_for(result: Mapping[str, Any], standing: Resource | None, now: datetime) -> Resource | None:
@@ -148,11 +180,7 @@ def task_for(result: Mapping[str, Any], standing: Resource | None, now: datetime
     if result["status"] in WITHDRAWN:
         if standing is None or standing["status"] not in tasks.OPEN:
             return None
-        return standing | {
-            "status": "cancelled",
-            "lastModified": moment,
-            "statusReason": {"text": "Svaret är återtaget"},
-        }
+        return _withdrawn(standing, "Svaret är återtaget", now)
     if standing is None:
         if _old(result, now):
             return None
@@ -163,6 +191,12 @@ def task_for(result: Mapping[str, Any], standing: Resource | None, now: datetime
         return made if owner else {name: value for name, value in made.items() if name != "owner"}
     if standing["status"] == "completed" and results.version_of(standing) not in ("", result["version"]):
         return standing | {"status": "requested", "lastModified": moment, "statusReason": {"text": "Svaret är rättat"}}
+    if standing["status"] == "cancelled":  # it was withdrawn, or at another patient, and is neither any more
+        return standing | {
+            "status": "requested",
+            "lastModified": moment,
+            "statusReason": {"text": "Svaret gäller igen"},
+        }
     return None
 
 

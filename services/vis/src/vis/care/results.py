@@ -43,7 +43,7 @@ async def acknowledge(engine: Engine, request: Request, id: str, type_name: str)
     patient = require_context(request, type_name)
     focus = f"{type_name}/{id}"
     here = await _held_here(engine, focus, patient)
-    standing = await _standing(engine, request, focus)
+    standing = await _standing(engine, request, focus, patient)
     if standing is None and not here:  # whose it is, is not known here: it is never taken from the request alone
         raise NotNow("Svaret har ingen uppgift att vidimera än. Försök igen om en stund")
     if standing is not None and standing.get("status") == "completed" and version_of(standing) == version:
@@ -69,22 +69,23 @@ async def _held_here(engine: Engine, focus: str, patient: str | None) -> bool:
     return True
 
 
-async def _standing(engine: Engine, request: Request, focus: str) -> Resource | None:
-    """The task about this result, as the caller may see it."""
-    id = tasks.id_of("result", focus)
-    asked = Request("GET", ("Task", id), "", {}, b"", request.caller, request.sight)
-    try:
-        return dict(parsed((await read(engine, asked, "Task", id)).body))
-    except NotFound:
-        return None
+async def _standing(engine: Engine, request: Request, focus: str, patient: str | None) -> Resource | None:
+    """The task about this result, as the caller may see it: the one at a patient to whom it was moved before the first."""
+    for id in (tasks.moved_id("result", focus, patient or ""), tasks.id_of("result", focus)):
+        asked = Request("GET", ("Task", id), "", {}, b"", request.caller, request.sight)
+        try:
+            return dict(parsed((await read(engine, asked, "Task", id)).body))
+        except NotFound:
+            continue
+    return None
 
 
 async def _action(
     engine: Engine, request: Request, focus: str, patient: str | None, standing: Resource | None
 ) -> Action:
-    id = tasks.id_of("result", focus)
     if standing is not None:
-        return Action("PATCH", "Task", "Task", id, patient=patient)
+        return Action("PATCH", "Task", "Task", str(standing["id"]), patient=patient)
+    id = tasks.id_of("result", focus)
     if patient is None:
         raise Forbidden("Say whose result it is: the header FVM-Patient", at="FVM-Patient")
     found = tasks.made("result", focus, patient, tasks.unit(request.caller), datetime.now(UTC))

@@ -35,6 +35,11 @@ def id_of(kind: Kind, focus: str) -> str:
     return str(uuid.uuid5(_NAMES, f"{kind} {focus}"))
 
 
+def moved_id(kind: Kind, focus: str, patient: str) -> str:
+    """The id of the task about `focus` at a patient to whom it was moved."""
+    return str(uuid.uuid5(_NAMES, f"{kind} {focus} {patient}"))
+
+
 def made(kind: Kind, focus: str, patient: str, owner: Resource, at: datetime, *, urgent: bool = False) -> Resource:
     """A new task that waits for `owner`, a person or a unit."""
     moment = at.isoformat(timespec="seconds")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fhirserver.brought import is_brought, is_of_type
 from fhirserver.openapi_words import FHIR, ID, TEXT, TYPE, Json, operation, parameter
 
 _NDJSON = "application/fhir+ndjson"
@@ -49,11 +50,11 @@ def _of_types(base: str, resources: Sequence[Mapping[str, Any]]) -> Json:
             if offered["name"] in _OF_EVERY_TYPE:
                 continue  # in `_validate` and `_at_once`
             later = offered["name"] == "export"
-            of_type = offered["name"] == "lastn" or (later and resource["type"] == "Patient")
+            of_type = offered["name"] == "lastn" or (later and resource["type"] == "Patient") or is_of_type(offered)
             name = f"{base}/{resource['type']}{'' if of_type else '/{id}'}/${offered['name']}"
             label = f"{resource['type']}-{offered['name']}"
             status, answer = ("202", None) if later else ("200", "Bundle")
-            verb = "post" if offered["definition"].startswith("urn:fvm:operation:") else "get"
+            verb = "post" if is_brought(offered) else "get"
             found[name] = {verb: operation(label, offered["definition"], answer, status=status)}
             if not of_type:
                 found[name]["parameters"] = [ID]

@@ -60,7 +60,9 @@ class SessionTokens:
         caller = people.caller(session.person, session.commission, client=people.PORTAL, session=session.id)
         if patient and session.person.kind == "patient":
             caller = replace(caller, patient=patient)
-        return self._issuer.access_token(caller, people.doors(session.person), seconds=min(self._issuer.seconds, left))
+        return self._issuer.access_token(
+            caller, people.doors_of_pages(session.person), seconds=min(self._issuer.seconds, left)
+        )
 
 
 @dataclass(frozen=True, slots=True)

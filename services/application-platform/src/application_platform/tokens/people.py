@@ -15,6 +15,9 @@ _DOORS = {
     "patient": ("information", "application"),
 }
 
+# Our own pages reach VIS for patients too: what a patient asks of care is an operation there (vis.care); apps do not.
+_PAGES = {**_DOORS, "patient": ("vis", "information", "application")}
+
 # What an app of such a person may be given at most; for staff also what concerns one patient whom they have chosen.
 _APPS = {"staff": ("patient/*.cruds", "user/*.cruds"), "patient": ("patient/*.rs",)}
 CONTEXTS = {"staff": frozenset({"user", "patient"}), "patient": frozenset({"patient"})}
@@ -29,6 +32,11 @@ def limited(person: Person, scopes: list[str]) -> list[str]:
 
 def doors(person: Person) -> tuple[str, ...]:
     return _DOORS[person.kind]
+
+
+def doors_of_pages(person: Person) -> tuple[str, ...]:
+    """The same for our own pages."""
+    return _PAGES[person.kind]
 
 
 def caller(

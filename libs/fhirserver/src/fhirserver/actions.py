@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from access import Label
 from fhirserver.conditions import Condition, Match
 from fhirserver.intake import Draft
 from fhirserver.subscribing.model import Wanted
@@ -36,6 +37,8 @@ class Action:
     patient_at: int | None = None  # or: the place of the action that creates that patient
     lab: int = 0  # set by perform
     by: str = ""  # the service's own operation that wants it (see guarding)
+    label: Label | None = None  # whose it shall be, where a rule of the service says another than the caller's unit
+    house: bool = False  # a rule of the service changes it: also where the caller may not see what stands
     hook: Wanted | None = None  # what a Subscription asks for; set by perform
 
 

@@ -28,6 +28,7 @@ class Put:
     expect: int | None = None  # the version that a condition was decided on
     must_be_new: type[VersionConflict | Conflict] | None = None  # what to raise when something stands there
     by: str = ""  # the service's own operation that made it
+    house: bool = False  # whoever asks: a rule of the service changes what stands
 
 
 @dataclass(slots=True)

@@ -94,7 +94,7 @@ class Wishing:
             data = parsed(raw)
         assert data is not None
         put = Put(action.type_name, target.id, raw, data, action.lab, target.new, action.if_match, at=action.at)
-        put.patient, put.expect, put.by = self._patient(action), target.expect, action.by
+        put.patient, put.expect, put.by, put.house = self._patient(action), target.expect, action.by, action.house
         if action.must_be_new or target.may_not_stand:
             put.must_be_new = VersionConflict if action.must_be_new else Conflict
         return [put]
@@ -125,7 +125,7 @@ class Wishing:
         current = self._standing.get(key)
         if current is None or current.id != target.id:
             raise NotFound(f"{name} does not exist", at=action.at)
-        decision = decision_on(current, self._request.sight)
+        decision = Decision.PERMIT if action.house else decision_on(current, self._request.sight)
         if decision is not Decision.PERMIT:
             raise withheld(decision, f"{name} does not exist", action.at)
         if current.deleted:
@@ -141,7 +141,7 @@ class Wishing:
         put = Put(
             action.type_name, target.id, raw, data, current.lab, if_match=current.ver, patient=patient, at=action.at
         )
-        put.expect, put.by = target.expect, action.by
+        put.expect, put.by, put.house = target.expect, action.by, action.house
         return put
 
     def _each_once(self, wishes: Sequence[Put | Delete]) -> None:

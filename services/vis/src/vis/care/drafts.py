@@ -163,7 +163,9 @@ class Drafts:
         note = _note(draft, request.caller, sign=sign)
         raw = msgspec.json.encode(note)
         made = checked(raw, note, _TYPE)
-        action = Action("PUT", _TYPE, _TYPE, str(id), made.raw, made.data, must_be_new=True, patient=draft.patient)
+        action = Action(
+            "PUT", _TYPE, _TYPE, str(id), made.raw, made.data, must_be_new=True, patient=draft.patient, by="file"
+        )
         owed = () if sign else (_owed(draft, request.caller),)
         render = partial(answers.alone, self.engine, request)
         try:

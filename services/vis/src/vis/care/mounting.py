@@ -2,8 +2,11 @@
 
 from fhirserver.brought import Brought, Name, by_name
 from fhirserver.guarding import Guard
-from vis.care import results, signing, tasks
+from vis.care import admitting, beds, countersigning, locking, measuring, results, signing, tasks
 
-OPERATIONS: dict[Name, Brought] = by_name([*signing.OPERATIONS, *results.OPERATIONS, *tasks.OPERATIONS])
+OPERATIONS: dict[Name, Brought] = by_name(
+    [*signing.OPERATIONS, *countersigning.OPERATIONS, *results.OPERATIONS, *tasks.OPERATIONS]
+    + [*admitting.OPERATIONS, *measuring.OPERATIONS]
+)
 
-GUARDS: dict[str, Guard] = {}  # by type
+GUARDS: dict[str, Guard] = {"DocumentReference": locking.guard, "Encounter": beds.one_to_a_bed}  # by type

@@ -5,6 +5,7 @@ version stays in its history (http://hl7.org/fhir/R4/documentreference.html).
 """
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,9 @@ Resource = dict[str, Any]
 SIGNED = frozenset(("final", "amended"))
 CORRECTION = "urn:fvm:correction"  # an extension: why a signed note was corrected, when and by whom
 COUNTERSIGNED = "urn:fvm:countersigned"  # an extension: who signed besides its author, and when
+SIGNED_HERE = "urn:fvm:signed"  # an extension: who signed it here, and when
+VOIDED = "urn:fvm:voided"  # an extension: why a note was struck out, when and by whom
+_MARKS = frozenset((SIGNED_HERE, COUNTERSIGNED, CORRECTION, VOIDED))
 
 
 def is_note(note: Resource) -> bool:
@@ -54,7 +58,8 @@ def sign(note: Resource, caller: Caller, authors: frozenset[str], at: datetime) 
         raise NotNow("Anteckningen är redan signerad. Läs om sidan")
     if authors and caller.subject not in authors:
         raise NotYours("Anteckningen signeras av den som skrev den. Du kan kontrasignera den när den är signerad")
-    return note | {"docStatus": "final", "authenticator": person(caller), "date": note.get("date") or _moment(at)}
+    signed = {"docStatus": "final", "authenticator": person(caller), "date": note.get("date") or _moment(at)}
+    return _with(note, SIGNED_HERE, caller, at) | signed
 
 
 def countersigned_by(note: Resource, caller: Caller) -> bool:
@@ -85,6 +90,55 @@ def correct(note: Resource, caller: Caller, text: str, reason: str, at: datetime
     title = note["content"][0]["attachment"].get("title", "Anteckning")
     changed["content"] = [{**note["content"][0], "attachment": attachment(text, title, at)}]
     return changed | {"docStatus": "amended", "authenticator": person(caller)}
+
+
+def void(note: Resource, caller: Caller, authors: frozenset[str], reason: str, at: datetime) -> Resource:
+    """The note, struck out: written about the wrong patient, or never to be acted on. Its words stay in it, readable as struck.
+
+    An unsigned one is struck out by who wrote it.
+    """
+    _living(note)
+    if note.get("docStatus") not in SIGNED and authors and caller.subject not in authors:
+        raise NotYours("En osignerad anteckning makuleras av den som skrev den")
+    return _with(note, VOIDED, caller, at, reason) | {"status": "entered-in-error", "docStatus": "entered-in-error"}
+
+
+def voided_by(note: Resource, caller: Caller) -> bool:
+    return any(_is(_part(one, "by"), caller) for one in _extensions(note, VOIDED))
+
+
+def may_be_asked(note: Resource, to: Resource, authors: frozenset[str]) -> None:
+    """Raises NotNow unless this person or unit can countersign the note."""
+    _living(note)
+    if note.get("docStatus") not in SIGNED:
+        raise NotNow("Anteckningen är inte signerad än. Signera den först")
+    value = to.get("identifier", {}).get("value")
+    if value and (value in authors or value == note.get("authenticator", {}).get("identifier", {}).get("value")):
+        raise NotNow("Den som har skrivit eller signerat anteckningen kan inte kontrasignera den. Välj någon annan")
+
+
+def plain_write(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
+    """What a write by no act of this module may do to a note (REC-03). Raises NotNow where it would change what somebody
+    signed, countersigned, corrected or struck out here, or would put such a mark on a note.
+
+    A note that another system signed carries no mark of ours, and stays its source's to change.
+    """
+    if old is None:
+        return
+    if _marked(old):
+        raise NotNow("Anteckningen är signerad. Den rättas eller makuleras, den skrivs inte över och tas inte bort")
+    if new is not None and _marked(new):
+        raise NotNow("En anteckning signeras, rättas och makuleras med $sign, $correct och $void")
+
+
+def signs(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+    """Whether a write makes a note that waited for its signature a signed one."""
+    before, after = (old or {}).get("docStatus"), (new or {}).get("docStatus")
+    return before == "preliminary" and after in SIGNED
+
+
+def _marked(note: Mapping[str, Any]) -> bool:
+    return any(one.get("url") in _MARKS for one in note.get("extension", ()))
 
 
 def _living(note: Resource) -> None:

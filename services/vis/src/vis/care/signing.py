@@ -1,10 +1,11 @@
-"""$sign, $countersign and $correct of a note; the same act again by the same person writes nothing twice (REC-02, REC-04)."""
+"""$sign, $countersign, $correct and $void of a note; the same act again by the same person writes nothing (REC-02, REC-04)."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from fhircore.identifiers import HSA
+from fhirserver.actions import Action
 from fhirserver.bodies import parsed
 from fhirserver.brought import Brought
 from fhirserver.engine import Engine
@@ -15,6 +16,7 @@ from vis.care.asking import parameters, staff, text
 from vis.care.changing import changed, current
 
 _TYPE = "DocumentReference"
+_OWED: tuple[tasks.Kind, ...] = ("unsigned", "countersign")
 LONGEST = 200_000  # characters of a note
 Done = Callable[[dict[str, Any], Caller], bool]
 Make = Callable[[dict[str, Any], Caller, frozenset[str], datetime], dict[str, Any]]
@@ -75,8 +77,28 @@ async def correct(engine: Engine, request: Request, id: str) -> Answer:
     return await changed(engine, request, _TYPE, id, "sign", corrected)
 
 
+async def void(engine: Engine, request: Request, id: str) -> Answer:
+    """200; parameter `reason`. What waited for its signatures waits no more. 403 where it is unsigned and another's."""
+    asked = parameters(request, {"reason": "valueString"})
+    staff(request.caller)
+    reason, now = text(asked, "reason", most=1_000, needed=True), datetime.now(UTC)
+    note, answer = await current(engine, request, _TYPE, id)
+    if notes.voided_by(note, request.caller):
+        return answer
+    wrote = await authors(engine, note)
+    closing: list[Action] = []
+    for kind in _OWED:
+        closing += await tasks.closing(engine, kind, _TYPE, id, "cancelled")
+
+    def voided(note: Any) -> Any:
+        return notes.void(note, request.caller, wrote, reason, now)
+
+    return await changed(engine, request, _TYPE, id, "sign", voided, *closing)
+
+
 OPERATIONS = (
     Brought(_TYPE, "sign", "The author signs a note (PDL 3:10): docStatus final. No parameters.", sign),
     Brought(_TYPE, "countersign", "Another member of staff signs a signed note too. No parameters.", countersign),
     Brought(_TYPE, "correct", "A signed note gets another text (text, reason); both stay in its history.", correct),
+    Brought(_TYPE, "void", "A note is struck out (reason): entered-in-error, its words stay.", void),
 )

@@ -12,6 +12,7 @@ from fhirserver.brought import Brought
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request
 from kit.caller import Caller
+from vis.care import offers
 from vis.care.asking import NotNow, parameters, person, staff, text
 from vis.care.changing import Change, changed, current
 
@@ -65,12 +66,14 @@ def unit(caller: Caller) -> Resource:
 
 
 def claimed(task: Resource, caller: Caller, at: datetime) -> Resource:
-    """The task, the caller's own from now on. Raises NotNow when it is over, or a colleague's already."""
+    """The task, the caller's own from now on. Raises NotNow when it is over, or a colleague's who has not offered it."""
     _must_be_open(task)
-    owner = task.get("owner", {})
-    if task.get("status") == "accepted" and owner.get("type") == "Practitioner" and owner != person(caller):
+    owner, offer = task.get("owner", {}), offers.offer_of(task)
+    others = task.get("status") == "accepted" and owner.get("type") == "Practitioner"
+    if others and not offers.same(owner, person(caller)) and not (offer and offers.mine(offer, caller)):
         raise NotNow(f"Uppgiften är redan tagen av {owner.get('display', 'någon annan')}. Läs om sidan")
-    return task | {"status": "accepted", "owner": person(caller), "lastModified": at.isoformat(timespec="seconds")}
+    mine = {"status": "accepted", "owner": person(caller), "lastModified": at.isoformat(timespec="seconds")}
+    return offers.settled(task) | mine
 
 
 def completed(task: Resource, caller: Caller, at: datetime, said: str = "", outcome: str = "") -> Resource:
@@ -84,13 +87,18 @@ def completed(task: Resource, caller: Caller, at: datetime, said: str = "", outc
     return done | {"note": [*task.get("note", ()), note]}
 
 
+def _kinds(task: Resource) -> set[str]:
+    coded = task.get("code", {}).get("coding", ())
+    return {str(one.get("code")) for one in coded if one.get("system") == SYSTEM}
+
+
 def _must_be_open(task: Resource) -> None:
     if task.get("status") not in OPEN:
         raise NotNow("Uppgiften är redan avslutad. Läs om sidan")
 
 
-async def closing(engine: Engine, kind: Kind, type_name: str, id: str) -> Sequence[Action]:
-    """What completes the task of this kind about Type/id in the same transaction; nothing where there is none that is open."""
+async def closing(engine: Engine, kind: Kind, type_name: str, id: str, status: str = "completed") -> Sequence[Action]:
+    """What closes the task of this kind about Type/id in the same transaction; nothing where there is none that is open."""
     task = id_of(kind, f"{type_name}/{id}")
     row = await engine.db.pool.fetchrow("select body, key from res where key = $1", engine.keys.of(f"Task/{task}"))
     if row is None:
@@ -102,7 +110,8 @@ async def closing(engine: Engine, kind: Kind, type_name: str, id: str) -> Sequen
 
     def done(task: Resource) -> Resource:
         moment = now.isoformat(timespec="seconds")
-        return task | {"status": "completed", "lastModified": moment, "executionPeriod": {"end": moment}}
+        closed = {"status": status, "lastModified": moment, "executionPeriod": {"end": moment}}
+        return offers.settled(task) | closed
 
     return [Action("PATCH", "Task", "Task", task, patch=Change(done))]
 
@@ -112,7 +121,7 @@ async def claim(engine: Engine, request: Request, id: str) -> Answer:
     parameters(request, {})
     staff(request.caller)
     task, answer = await current(engine, request, "Task", id)
-    if task.get("status") == "accepted" and task.get("owner") == person(request.caller):
+    if task.get("status") == "accepted" and task.get("owner") == person(request.caller) and not offers.offer_of(task):
         return answer
     now = datetime.now(UTC)
     return await changed(engine, request, "Task", id, "update", lambda task: claimed(task, request.caller, now))
@@ -125,15 +134,55 @@ async def complete(engine: Engine, request: Request, id: str) -> Answer:
     said, now = text(asked, "comment", most=2_000), datetime.now(UTC)
 
     def done(task: Resource) -> Resource:
-        codes = {one.get("code") for one in task.get("code", {}).get("coding", ()) if one.get("system") == SYSTEM}
-        if codes & {"result", "unsigned", "countersign"}:
+        if _kinds(task) & {"result", "unsigned", "countersign"}:
             raise NotNow("Uppgiften blir klar när svaret vidimeras eller anteckningen signeras")
         return completed(task, request.caller, now, said)
 
     return await changed(engine, request, "Task", id, "update", done)
 
 
+async def hand_over(engine: Engine, request: Request, id: str) -> Answer:
+    """200; parameters `to` (a person by HSA-id, or a unit) and `comment`. It stays where it is until they $claim it.
+
+    409 when it is over or theirs already, or a note that only its author signs; 403 when a colleague has it.
+    """
+    asked = parameters(request, {"to": "valueReference", "comment": "valueString"})
+    staff(request.caller)
+    to, said, now = offers.somebody(asked.get("to"), "to"), text(asked, "comment", most=2_000), datetime.now(UTC)
+    task, answer = await current(engine, request, "Task", id)
+    if task.get("status") in OPEN and offers.same(offers.offer_of(task) or {}, to):
+        return answer
+
+    def offered(task: Resource) -> Resource:
+        _must_be_open(task)
+        if "unsigned" in _kinds(task):
+            raise NotNow("En osignerad anteckning signeras av den som skrev den. Den lämnas inte över")
+        return offers.offered(task, request.caller, to, said, now)
+
+    return await changed(engine, request, "Task", id, "update", offered)
+
+
+async def decline(engine: Engine, request: Request, id: str) -> Answer:
+    """200; parameter `comment`. The offer is answered with no, or taken back by who has the task. 409 when there is none."""
+    asked = parameters(request, {"comment": "valueString"})
+    staff(request.caller)
+    said, now = text(asked, "comment", most=2_000), datetime.now(UTC)
+    task, answer = await current(engine, request, "Task", id)
+    if offers.declined_by(task, request.caller):
+        return answer
+    return await changed(
+        engine, request, "Task", id, "update", lambda task: offers.declined(task, request.caller, said, now)
+    )
+
+
 OPERATIONS = (
     Brought("Task", "claim", "I take this task: it becomes my own. No parameters.", claim),
     Brought("Task", "complete", "This task is done (comment).", complete),
+    Brought(
+        "Task",
+        "hand-over",
+        "I offer this task to a person or a unit (to, comment); it is mine until they claim it.",
+        hand_over,
+    ),
+    Brought("Task", "decline", "An offered task is not taken, or the offer is taken back (comment).", decline),
 )

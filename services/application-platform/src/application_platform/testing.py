@@ -26,6 +26,7 @@ class Platform:
     """An information platform in memory: the few searches that pages make, and ways to be away."""
 
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
+    before: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # earlier versions, newest first
     away: bool = False
     broken: set[str] = field(default_factory=set)  # types that answer 503
     withheld: tuple[str, ...] = ()  # reasons: need-relation, blocked …
@@ -37,6 +38,10 @@ class Platform:
     reviews: list[dict[str, Any]] = field(default_factory=list)
     acting: list[dict[str, Any]] = field(default_factory=list)  # for whom the reader acts
     act_refused: str = ""  # the name of the refusal
+    looks: list[tuple[str, str, list[str]]] = field(
+        default_factory=list
+    )  # into other stores: authorization, what, patients
+    look_refused: int = 0  # the status of the refusal
     taken: dict[str, Any] = field(default_factory=dict)  # what an act is answered with, beside what is usual
     signed_out: bool = False
     asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, authorization
@@ -51,11 +56,13 @@ class Platform:
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/fhir/{type}/{id}", self._read)
+        app.router.add_get("/fhir/{type}/{id}/_history", self._versions)
         app.router.add_post("/fhir/{type}/_search", self._search)
         app.router.add_get("/information/access/patients/{patient}", self._state)
         app.router.add_get("/information/access/patients/{patient}/acts", self._history)
         app.router.add_get("/information/log/mine", self._mine)
         app.router.add_get("/information/access/acting", self._acting)
+        app.router.add_post("/information/access/looks", self._look)
         app.router.add_get("/information/access/tasks", self._tasks)
         app.router.add_get("/information/log/reviews", self._reviews)
         app.router.add_post("/information/{door:(access/tasks|log/reviews)/.+}", self._act)
@@ -79,6 +86,14 @@ class Platform:
 
     async def _acting(self, _request: web.Request) -> web.Response:
         return web.json_response(self.acting, status=503 if self.away else 200)
+
+    async def _look(self, request: web.Request) -> web.Response:
+        if self.away or self.look_refused:
+            return web.json_response({}, status=self.look_refused or 503)
+        told, token = await request.json(), request.headers.get("Authorization", "")
+        self.looks.append((token, told["what"], told["patients"]))
+        acting = next((one["role"] for one in self.acting if one["patient"] in told["patients"]), "self")
+        return web.json_response({"role": "staff" if "anna" in token else acting})
 
     async def _mine(self, _request: web.Request) -> web.Response:
         return web.json_response({"accesses": [], "next": None, **self.log})
@@ -108,6 +123,14 @@ class Platform:
             return refusal
         found = self.held.get(f"{request.match_info['type']}/{request.match_info['id']}")
         return web.json_response(found or {"resourceType": "OperationOutcome"}, status=200 if found else 404)
+
+    async def _versions(self, request: web.Request) -> web.Response:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        key = f"{request.match_info['type']}/{request.match_info['id']}"
+        listed = [self.held[key], *self.before.get(key, ())] if key in self.held else []
+        return web.json_response({"resourceType": "Bundle", "entry": [{"resource": one} for one in listed]})
 
     async def _search(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request)

@@ -10,6 +10,7 @@ from aiohttp import ClientResponse, ClientSession
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
 STINA = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a02"
 CHART = f"/portal/patients/{TOLVAN}"
+JOURNAL = f"/portal/mine/{TOLVAN}/journal"
 
 
 async def text(response: ClientResponse, status: int = 200) -> str:
@@ -183,7 +184,7 @@ async def test_a_wrong_number_that_nobody_has_is_told_at_the_field(staff: Client
 
 
 async def test_a_patient_sees_their_own_journal_by_month(tolvan: ClientSession) -> None:
-    shown = await text(await tolvan.get("/portal/"))
+    shown = await text(await tolvan.get(JOURNAL))
     assert "Allt som vården har skrivit om dig, nyast först." in shown
     assert "November 2026" in shown
     assert "22 november Provsvar, hjärtsvikt" in shown
@@ -199,7 +200,7 @@ async def test_a_patient_cannot_ask_for_another(tolvan: ClientSession, platform:
 
 async def test_a_patient_whose_journal_is_away_is_told_so_in_plain_words(tolvan: ClientSession, platform: Any) -> None:
     platform.away = True
-    shown = await text(await tolvan.get("/portal/"), 503)
+    shown = await text(await tolvan.get(JOURNAL), 503)
     assert "Det betyder inte att den är tom" in shown
     assert "Informationsplattformen" not in shown
     assert "EJ KONTROLLERAD" not in shown
@@ -209,7 +210,7 @@ async def test_a_patient_is_told_which_part_of_the_journal_could_not_be_fetched(
     tolvan: ClientSession, platform: Any
 ) -> None:
     platform.broken.add("DiagnosticReport")
-    shown = await text(await tolvan.get("/portal/"))
+    shown = await text(await tolvan.get(JOURNAL))
     assert "Gick inte att hämta" in shown
     assert "EJ KONTROLLERAD" not in shown
 

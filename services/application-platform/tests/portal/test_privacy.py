@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
+PRIVACY = f"/portal/mine/{TOLVAN}/privacy"
 ID = "6f9619ff-8b86-4011-b42d-00c04fc964ff"
 BLOCK = {
     "id": "0a0a0a0a-0000-4000-8000-000000000001", "kind": "block", "at": "2026-11-20T10:00:00Z",
@@ -24,18 +26,18 @@ ACCESS = {
 
 
 async def sent(tolvan: ClientSession, door: str, **fields: str) -> Any:
-    data = {"csrf": "proof", "id": ID, **fields}
+    data = {"csrf": "proof", "id": ID, "patient": TOLVAN, **fields}
     headers = {"Origin": "http://127.0.0.1"}
-    return await tolvan.post(f"/portal/privacy/{door}", data=data, headers=headers, allow_redirects=False)
+    return await tolvan.post(f"{PRIVACY}/{door}", data=data, headers=headers, allow_redirects=False)
 
 
 async def test_the_patient_reads_who_has_read_and_what_is_in_force(tolvan: ClientSession, platform: Any) -> None:
     ended = {"act": {**CONSENT, "id": "x", "unit": "SE-GONE"}, "in_force": False}
     platform.history = [{"act": BLOCK, "in_force": True}, {"act": CONSENT, "in_force": True}, ended]
     platform.log = {"accesses": [ACCESS], "next": "abc"}
-    shown = await (await tolvan.get("/portal/privacy")).text()
+    shown = await (await tolvan.get(PRIVACY)).text()
     for words in (
-        "Anna Lind", "läkare", "Medicinmottagningen, Region Norr", "2026-11-26 09:30", "Det som SE-U har skrivit visas bara där.",
+        "Anna Lind", "läkare", "Medicinmottagningen, Region Norr", "09:30", "26 november", "Det som SE-U har skrivit visas bara där.",
         "SE-V får läsa vad andra vårdgivare har skrivit.", "Visa äldre",
     ):  # fmt: skip
         assert words in shown, words
@@ -43,7 +45,7 @@ async def test_the_patient_reads_who_has_read_and_what_is_in_force(tolvan: Clien
 
 
 async def test_nothing_yet_is_said_in_words(tolvan: ClientSession) -> None:
-    shown = await (await tolvan.get("/portal/privacy")).text()
+    shown = await (await tolvan.get(PRIVACY)).text()
     for words in ("Ingen har läst i din journal ännu", "Du har inga spärrar.", "Du har inga samtycken."):
         assert words in shown
 
@@ -53,7 +55,7 @@ async def test_nothing_yet_is_said_in_words(tolvan: ClientSession) -> None:
     [("SE-P|SE-U", {"kind": "inner", "provider": "SE-P", "unit": "SE-U"}), ("SE-P", {"kind": "outer", "provider": "SE-P", "unit": None})],
 )  # fmt: skip
 async def test_a_block_is_set_and_taken_off(tolvan: ClientSession, platform: Any, owner: str, expected: Any) -> None:
-    assert (await sent(tolvan, "block", owner=owner)).headers["Location"] == "/portal/privacy?klart=block"
+    assert (await sent(tolvan, "block", owner=owner)).headers["Location"] == f"{PRIVACY}?klart=block"
     assert (await sent(tolvan, "end", target=str(BLOCK["id"]))).status == 303
     assert platform.acts == [("blocks", {"id": ID, **expected}), (f"acts/{BLOCK['id']}/end", {"id": ID})]
 
@@ -62,8 +64,8 @@ async def test_a_block_that_the_care_system_has_not_heard_of_is_not_said_to_hold
     tolvan: ClientSession, platform: Any
 ) -> None:
     platform.taken = {"at_vis": None}
-    assert (await sent(tolvan, "block", owner="SE-P")).headers["Location"] == "/portal/privacy?klart=later"
-    assert "inom kort i vårdens eget system" in await (await tolvan.get("/portal/privacy?klart=later")).text()
+    assert (await sent(tolvan, "block", owner="SE-P")).headers["Location"] == f"{PRIVACY}?klart=later"
+    assert "inom kort i vårdens eget system" in await (await tolvan.get(f"{PRIVACY}?klart=later")).text()
 
 
 async def test_a_refusal_is_told_and_staff_have_no_such_page(
@@ -72,13 +74,13 @@ async def test_a_refusal_is_told_and_staff_have_no_such_page(
     platform.act_refused = "access/not-yours"
     refused = await sent(tolvan, "block", owner="SE-P")
     assert (refused.status, "Kontakta mottagningen" in await refused.text()) == (422, True)
-    assert (await staff.get("/portal/privacy")).status == 404
-    assert (await tolvan.post("/portal/privacy/block", data={"id": ID, "csrf": "x"})).status == 403
+    assert (await staff.get(PRIVACY)).status == 404
+    assert (await tolvan.post(f"{PRIVACY}/block", data={"id": ID, "csrf": "x", "patient": TOLVAN})).status == 403
 
 
 async def test_emg_04_an_emergency_opening_stands_on_a_line_of_its_own(tolvan: ClientSession, platform: Any) -> None:
     opened = {**ACCESS, "activity": "Läste i nödläge utan samtycke", "activityType": "Nödöppning"}
     platform.log = {"accesses": [ACCESS, {**ACCESS, "activity": "Sökte"}, opened, ACCESS]}
-    shown = await (await tolvan.get("/portal/privacy")).text()
+    shown = await (await tolvan.get(PRIVACY)).text()
     assert shown.count("Anna Lind") == 3
     assert "Läst, sökte" in shown

@@ -1,7 +1,8 @@
 """Puts a patient's chart together: who it is, what must be known first, and a page of the timeline."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,6 +16,8 @@ from application_platform.portal.timeline import Page, Source
 from application_platform.portal.values import codes_of, text_of
 from kit.problems import Unavailable
 
+_KEY = re.compile(r"[A-Z][A-Za-z]{1,40}/[A-Za-z0-9.\-]{1,64}")
+_NAMED = 300  # resources that one look for news may name
 _EMPTY_ROUNDS = 5  # a round may hold only what younger events have shown already; then the next one is asked
 
 
@@ -97,6 +100,11 @@ async def load_since(record: Record, token: str, patient: str, since: str) -> li
     pairs = [("_lastUpdated", f"gt{since}"), ("patient", f"Patient/{patient}"), ("_count", "200")]
     answers = await record.ask_all(token, [(source, pairs) for source in timeline.SOURCES])
     return timeline.entries_from(answer.bundle for answer in answers if answer.bundle is not None)
+
+
+def keys(named: Iterable[str]) -> list[str]:
+    """What a form named that can be a resource ("Type/id"), as many as one look for news may name."""
+    return [key for key in named if _KEY.fullmatch(key)][:_NAMED]
 
 
 def _pairs(source: Source, patient: str, before: str) -> list[tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 from fastapi import FastAPI
 
-from application_platform.portal import doors, pages, privacy, render, review, stream, style
+from application_platform.portal import doors, pages, render, review, stream, style
+from application_platform.portal.mine import rooms
 from application_platform.portal.notes import pages as notes
 from application_platform.portal.reader import Portal
 from application_platform.portal.results import acknowledging
@@ -20,7 +21,7 @@ def mount(app: FastAPI, portal: Portal) -> None:
     app.state.render = render.page
     for router in (myday.router, summary.router, results.router, notes.router, acknowledging.router):
         app.include_router(router)
-    for router in (pages.router, doors.router, privacy.router, review.router, stream.router, style.router):
+    for router in (pages.router, doors.router, *rooms.ROUTERS, review.router, stream.router, style.router):
         app.include_router(router)
     app.mount(render.STATIC, render.Static(), name="portal-static")
     app.include_router(pages.lost)

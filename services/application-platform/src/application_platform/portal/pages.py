@@ -1,8 +1,9 @@
-"""The pages: start, finding a patient, the chart, and the patient's own journal."""
+"""The pages: start, finding a patient, and the chart."""
 
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from fastapi import APIRouter, Form, Query, Request
@@ -15,15 +16,14 @@ from application_platform.portal.record import NotShown
 from application_platform.portal.refusals import NoSuchPage, PageRoute
 from application_platform.portal.shell.myday import my_day
 from application_platform.portal.swedish import ZONE, moment
+from application_platform.sign_in import browser
 
 router = APIRouter(prefix="/portal", route_class=PageRoute, include_in_schema=False)
 
 lost = APIRouter(prefix="/portal", route_class=PageRoute, include_in_schema=False)
 
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
-_KEY = re.compile(r"[A-Z][A-Za-z]{1,40}/[A-Za-z0-9.\-]{1,64}")
 _HITS = 25
-_NAMED = 300  # resources that one look for news may name
 
 Kind = Annotated[str, Query(alias="visa", max_length=20)]
 Before = Annotated[str, Query(alias="fore", max_length=40)]
@@ -52,10 +52,10 @@ async def to_start() -> Response:
 
 
 @router.get("/")
-async def start(request: Request, portal: InPortal, reader: Reads, visa: Kind = "allt") -> Response:
-    """Staff: where the day begins. Patients: their own journal."""
+async def start(request: Request, portal: InPortal, reader: Reads) -> Response:
+    """Staff: where the day begins. Patients: their own start."""
     if reader.kind == "patient":
-        return await _chart_page(request, portal, reader, reader.patient or "", visa)
+        return RedirectResponse(f"/portal/mine/{reader.patient}", 303)
     return await my_day(request, portal, reader)
 
 
@@ -98,7 +98,9 @@ def _found(
 async def patient_chart(
     request: Request, portal: InPortal, reader: Reads, patient: str, visa: Kind = "allt"
 ) -> Response:
-    """The chart of a patient: banner, live line, timeline."""
+    """The chart of a patient: banner, live line, timeline; to the patient, their journal."""
+    if reader.kind == "patient":
+        return _theirs(reader, patient, visa)
     return await _chart_page(request, portal, reader, _own(reader, patient), visa)
 
 
@@ -117,25 +119,31 @@ async def _chart_page(request: Request, portal: Portal, reader: Reader, patient:
         "ticket": portal.hub.ticket(reader.session, patient),
         "older": "",
     }
-    return render.page(request, "journal.html" if reader.kind == "patient" else "chart.html", context)
+    return render.page(request, "chart.html", context)
+
+
+def _theirs(reader: Reader, patient: str, visa: str, fore: str = "") -> Response:
+    """A patient is led to their own journal. Raises NotShown for anybody else's."""
+    asked = urlencode({name: value for name, value in (("visa", visa), ("fore", fore)) if value and value != "allt"})
+    journal = f"/portal/mine/{_own(reader, patient)}/journal"
+    return RedirectResponse(f"{journal}?{asked}" if asked else journal, 303)
 
 
 def _rows(reader: Reader, page: timeline.Page, kind: str, today: date, patient: str) -> dict[str, Any]:
-    rows = [*page.entries, *page.undated]
-    groups = timeline.by_month(rows) if reader.kind == "patient" else timeline.by_day(rows, today)
     return {
         "page": page,
-        "groups": groups,
+        "groups": timeline.by_day([*page.entries, *page.undated], today),
         "kind": kind,
         "kinds": timeline.KINDS,
         "fewer": timeline.FEWER,
         "today": today,
         "fresh": False,
         "patient": patient,
-        "own": reader.kind == "patient",
+        "own": False,
         "csrf": reader.csrf,
         "new_id": lambda: str(uuid4()),
-        "base": "/portal/" if reader.kind == "patient" else f"/portal/patients/{patient}",
+        "base": f"/portal/patients/{patient}",
+        "rows_at": f"/portal/patients/{patient}/timeline",
     }
 
 
@@ -144,6 +152,8 @@ async def more(
     request: Request, portal: InPortal, reader: Reads, patient: str, visa: Kind = "allt", fore: Before = ""
 ) -> Response:
     """A page of the timeline: the next rows or another filter as a fragment; without script a page of its own."""
+    if reader.kind == "patient":
+        return _theirs(reader, patient, visa, fore)
     kind = visa if visa in timeline.KINDS else "allt"
     found = moment(fore)
     before = found.iso if found else ""
@@ -163,7 +173,7 @@ async def more(
         "ticket": "",
         "older": found.date if found else "",
     }
-    return render.page(request, "journal.html" if reader.kind == "patient" else "chart.html", context)
+    return render.page(request, "chart.html", context)
 
 
 @router.post("/patients/{patient}/news")
@@ -182,7 +192,7 @@ async def latest(
     """
     asked = _own(reader, patient)
     from_then = moment(since)
-    keys = [key for key in what or () if _KEY.fullmatch(key)][:_NAMED]
+    keys = chart.keys(what or ())
     if from_then is not None:
         rows = await chart.load_since(portal.record, reader.token, asked, from_then.iso)
     else:
@@ -201,10 +211,13 @@ async def latest(
 
 @router.post("/theme")
 async def choose_theme(
-    request: Request, _: Reads, theme: Annotated[Literal["light", "dark", "system"], Form()] = "system"
+    request: Request,
+    _: Reads,
+    theme: Annotated[Literal["light", "dark", "system"], Form()] = "system",
+    to: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
-    """Light, dark or as the computer says; kept in this browser."""
-    answer = RedirectResponse("/portal/", 303)
+    """Light, dark or as the computer says; kept in this browser. `to` is the page that it was chosen on."""
+    answer = RedirectResponse(browser.safe_next(to), 303)
     if theme == "system":
         answer.delete_cookie(render.THEME_COOKIE, path="/portal")
     else:

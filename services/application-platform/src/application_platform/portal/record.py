@@ -64,6 +64,11 @@ class Record:
         body = urlencode(pairs).encode()
         return _read(await self._client.send("POST", path, bearer=token, data=body, type=_FORM))
 
+    async def history(self, token: str, type: str, id: str) -> list[Mapping[str, Any]]:
+        """Every version of a resource that the reader may see, the newest first."""
+        reply = await self._client.send("GET", f"{self._base}/{type}/{quote(id, safe='')}/_history", bearer=token)
+        return [entry["resource"] for entry in _read(reply).get("entry", ()) if "resource" in entry]
+
     async def ask(self, token: str, source: Source, pairs: Pairs) -> Answer:
         """One source of the timeline; a source that is away, or cannot be searched so, is an answer without bundle."""
         try:

@@ -162,16 +162,18 @@ def _tasks(made: APIRouter, engine: Engine) -> None:
 def _access(post: Post, own: Callable[[str], bool], *, names: bool) -> dict[str, Any]:
     """One access as the patient is shown it (the national patient access log's members); `own` of a Patient id."""
     who, mine = post.who, [one for one in post.about if own(post.patients.get(one.key, ""))]
-    staff = who.kind != "patient"
+    staff, patients_own = who.kind != "patient", own(who.id)
+    proxy = not staff and not patients_own  # a guardian, or who has a mandate (PAT-11)
     labels = list(dict.fromkeys(one.label for one in mine if one.label is not None and one.label.type))
     return {
         "accessDate": post.at.isoformat(),
         "careProvider": {"id": who.provider, "name": who.provider_name},
         "careUnit": {"id": who.unit, "name": who.unit_name},
         "userId": who.id if names and staff else "",
-        "userName": who.name if names and staff else "",
+        "userName": who.name if (names and staff) or proxy else "",
         "userTitle": who.role,
-        "self": who.kind == "patient" and own(who.id),
+        "self": who.kind == "patient" and patients_own,
+        "proxy": proxy,
         "purpose": purpose(post.purpose),
         "activityType": activity(post.activity).kind,
         "activity": activity(post.activity).text,

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from fastapi import Depends, Request
 
+from application_platform.messages import store as messages
 from application_platform.portal.person import person
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotShown
@@ -16,6 +17,7 @@ from application_platform.sign_in import browser
 from kit.problems import Kind, Problem
 
 Role = Literal["self", "guardian", "mandate"]
+_ADULT = 16  # years: who is younger does not read their own record without a unit's decision (PAT-03, PAT-05)
 
 
 class ForAnother(Problem):
@@ -28,18 +30,36 @@ class ForAnother(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """`reader` holds a token for exactly this patient's record. `name` and `age` are the patient's where another one reads."""
+    """`reader` holds a token for exactly this patient's record. `name` and `age` are the patient's where another one reads.
+
+    `unread` is how many of the patient's threads hold something new from a clinic.
+    """
 
     reader: Reader
     patient: str
     role: Role = "self"
     name: str = ""
     age: str = ""
+    unread: int = 0
 
     @property
     def base(self) -> str:
         """Where this patient's pages are."""
         return f"/portal/mine/{self.patient}"
+
+    @property
+    def whose(self) -> str:
+        """Whose record it is, to who reads: din, or the patient's name in the genitive."""
+        if self.role == "self":
+            return "din"
+        return self.name if self.name.endswith(("s", "x", "z")) else f"{self.name}s"
+
+    def young(self, born: str, today: date) -> bool:
+        """Whether the reader is too young to read their own record by themselves; `born` is a date, "" when not known."""
+        if self.role != "self" or len(born) != len("2013-11-23"):
+            return False
+        day = date.fromisoformat(born)
+        return today.year - day.year - ((today.month, today.day) < (day.month, day.day)) < _ADULT
 
 
 async def mine(request: Request, portal: InPortal, reader: Reads, patient: str) -> Mine:
@@ -47,16 +67,26 @@ async def mine(request: Request, portal: InPortal, reader: Reads, patient: str) 
     if reader.kind != "patient":
         raise NotShown
     if patient == reader.patient:
-        return Mine(reader, patient)
+        return Mine(reader, patient, unread=await _unread(request, patient))
     roles: Mapping[str, Role] = {one["patient"]: one["role"] for one in await portal.access.acting(reader.token)}
     if patient not in roles:
         raise NotShown
     acting = replace(reader, token=portal.token_as(request, reader, patient), patient=patient)
     found = person(await portal.record.patient(acting.token, patient), datetime.now(ZONE).date())
-    return Mine(acting, patient, roles[patient], found.given or found.name, found.age)
+    unread = await _unread(request, patient)
+    return Mine(acting, patient, roles[patient], found.given or found.plain_name, found.age, unread)
 
 
 InMine = Annotated[Mine, Depends(mine)]
+
+
+async def _unread(request: Request, patient: str) -> int:
+    """A number and no content, of a patient for whom the law has let the reader in."""
+    db = getattr(request.app.state, "db", None)
+    if db is None:
+        return 0
+    async with db.transaction() as tx:
+        return await messages.unread(tx, patient)
 
 
 async def sent(request: Request, mine: Mine, about: str) -> None:

@@ -41,7 +41,7 @@
   const line = document.getElementById("live-line");
   const connection = document.getElementById("connection");
   const connectionWord = document.getElementById("connection-word");
-  const { patient, ticket, since } = live.dataset;
+  const { patient, ticket, since, news } = live.dataset;
   const PACE = 5000; // milliseconds between two messages that are read aloud
 
   const pending = new Set(); // "Type/id" that notices have named and the reader has not let in
@@ -92,7 +92,7 @@
     form.append("visa", document.getElementById("rows")?.dataset.kind || "allt");
     let answer;
     try {
-      answer = await fetch(`/portal/patients/${encodeURIComponent(patient)}/news`, {
+      answer = await fetch(news || `/portal/patients/${encodeURIComponent(patient)}/news`, {
         method: "POST", body: form, headers: { "HX-Request": "true" },
       });
     } catch {

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -22,11 +22,18 @@ from kit.telemetry import TraceContext
 from kit.testing import TestIssuer, Told, fresh_database
 from kit.web import new_app
 from vis import record
+from vis.care.places import Place
 from vis.settings import Settings
 
 BASE = "http://localhost:8080/vis/fhir"
 NORRBY = Commission("c-1", "SE0000000001-N1", "Norrby", "SE0000000001-N", "Region Norr", "Läkare")
+OGON = Commission("c-3", "SE0000000001-N2", "Ögonmottagningen", "SE0000000001-N", "Region Norr", "Läkare")
 SJOVIK = Commission("c-2", "SE0000000002-S1", "Sjövik", "SE0000000002-S", "Hälsoakuten", "Läkare")
+
+
+async def places() -> Mapping[str, Place]:
+    """The units that can receive a referral."""
+    return {one.unit: Place(one.unit, one.unit_name, one.provider, one.provider_name) for one in (NORRBY, OGON, SJOVIK)}
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +48,7 @@ async def engine(postgres_url: str) -> AsyncIterator[Engine]:
         db = Database(url)
         await db.start()
         # With FVM_MASTER_KEY in the environment every test of this folder runs on sealed bodies.
-        engine = Engine(db, record.mount(settings), lambda: None, ring=keyring(settings.master_key))
+        engine = Engine(db, record.mount(settings, places=places), lambda: None, ring=keyring(settings.master_key))
         await engine.start()
         await known_to(db.pool, (NORRBY.unit, SJOVIK.unit))
         yield engine

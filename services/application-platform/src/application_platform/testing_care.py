@@ -20,6 +20,7 @@ class Vis:
     signed_out: bool = False
     refusal: str = ""  # what every act is refused with
     acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    pasts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # earlier versions by "Type/id", newest first
     contexts: list[str] = field(default_factory=list)
 
     def mount(self, app: web.Application) -> None:
@@ -28,6 +29,7 @@ class Vis:
             ("GET", "/vis/care/drafts/{id}", self._draft),
             ("POST", "/vis/care/drafts/{id}/file", self._file),
             ("GET", "/vis/fhir/{type}/{id}", self._read),
+            ("GET", "/vis/fhir/{type}/{id}/_history", self._history),
             ("PUT", "/vis/fhir/{type}/{id}", self._update),
             ("POST", "/vis/fhir/{type}/{id}/${operation}", self._act),
         ]
@@ -80,6 +82,12 @@ class Vis:
         found = self.held.get(f"{request.match_info['type']}/{request.match_info['id']}")
         return (200, found) if found else (404, {})
 
+    def _history(self, request: web.Request, _: dict[str, Any]) -> Answered:
+        key = f"{request.match_info['type']}/{request.match_info['id']}"
+        if key not in self.held:
+            return 404, {}
+        return 200, {"entry": [{"resource": one} for one in (self.held[key], *self.pasts.get(key, ()))]}
+
     def _update(self, request: web.Request, body: dict[str, Any]) -> Answered:
         key = f"{request.match_info['type']}/{request.match_info['id']}"
         version = str(self.held[key]["meta"].get("versionId", "1"))
@@ -88,9 +96,15 @@ class Vis:
         self.held[key] = {**body, "meta": {**self.held[key]["meta"], "versionId": str(int(version) + 1)}}
         return 200, self.held[key]
 
+    def _version(self, key: str) -> str:
+        return str(self.held.get(key, {}).get("meta", {}).get("versionId", "1"))
+
     def _act(self, request: web.Request, body: dict[str, Any]) -> Answered:
         key = f"{request.match_info['type']}/{request.match_info['id']}"
         values = {one["name"]: next(v for k, v in one.items() if k != "name") for one in body.get("parameter", ())}
+        stale = request.headers.get("If-Match") not in (None, f'W/"{self._version(key)}"')
+        if stale:
+            return 412, {}
         if self.refusal:
             issue = {"details": {"coding": [{"code": "care/not-now"}]}, "diagnostics": self.refusal}
             return 409, {"resourceType": "OperationOutcome", "issue": [issue]}

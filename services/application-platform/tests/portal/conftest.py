@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 
 from application_platform.portal.access import Access
 from application_platform.portal.care import Care
+from application_platform.portal.colleagues import Colleague
 from application_platform.portal.live import Hub
 from application_platform.portal.mount import mount
 from application_platform.portal.reader import Portal, Reader
@@ -67,6 +68,11 @@ async def _reader_of(request: Request) -> Reader:
     raise NotSignedIn
 
 
+async def _colleagues(request: Request, unit: str) -> tuple[Colleague, ...]:
+    assert unit == COMMISSION.unit
+    return Colleague(ANNA, "Anna Lind", "Läkare"), Colleague("SE0000000001-P002", "Bo Ek", "Överläkare")
+
+
 def portal_app(platform: Platform, hub: Hub, sessions: set[str], client: Client) -> FastAPI:
     """The portal alone, on an app with the refusals of the house."""
 
@@ -77,13 +83,31 @@ def portal_app(platform: Platform, hub: Hub, sessions: set[str], client: Client)
     app.add_exception_handler(NotSignedIn, signed_in.show_the_door)
     app.add_exception_handler(Problem, problem_response)
     app.state.settings = Settings(database_url="postgresql://none", public_url="http://127.0.0.1", mode="demo")
-    mount(app, Portal(Record(client), hub, Access(client), "Region Norr", True, _reader_of, there, care=Care(client)))
+    mount(
+        app,
+        Portal(
+            Record(client),
+            hub,
+            Access(client),
+            "Region Norr",
+            True,
+            _reader_of,
+            there,
+            care=Care(client),
+            colleagues=_colleagues,
+        ),
+    )
     return app
 
 
 @asynccontextmanager
-async def serving(platform: Platform, port: int = 0, public_url: str = "http://127.0.0.1") -> AsyncIterator[Served]:
-    """Serves the platform and the portal on free ports; forms come from `public_url`, "": from where it is served."""
+async def serving(
+    platform: Platform, port: int = 0, public_url: str = "http://127.0.0.1", db: Any = None
+) -> AsyncIterator[Served]:
+    """Serves the platform and the portal on free ports; forms come from `public_url`, "": from where it is served.
+
+    `db` holds what the portal stores itself.
+    """
     vis, behind = Vis(platform.held), platform.app()
     vis.mount(behind)
     runner = web.AppRunner(behind)
@@ -93,6 +117,8 @@ async def serving(platform: Platform, port: int = 0, public_url: str = "http://1
     platform.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     client, hub, sessions = Client(platform.url, timeout=2.0), Hub(), {"staff", "patient"}
     app = portal_app(platform, hub, sessions, client)
+    if db is not None:
+        app.state.db = db
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=10)
     )

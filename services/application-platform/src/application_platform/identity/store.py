@@ -109,6 +109,16 @@ async def assignment(tx: AsyncConnection, commission_id: str) -> Assignment | No
     return _assignment(row) if row else None
 
 
+async def staff_at(tx: AsyncConnection, unit: str, at: datetime) -> list[tuple[str, str, str]]:
+    """Who has a commission at this unit then: id, name and role, by name; each once."""
+    valid = (commission.c.valid_from <= at) & (commission.c.valid_to.is_(None) | (commission.c.valid_to > at))
+    columns = (person.c.id, person.c.name, sa.func.min(commission.c.role))
+    query = sa.select(*columns).join(commission, commission.c.person_id == person.c.id)
+    query = query.where((commission.c.unit == unit) & (person.c.kind == "staff") & valid)
+    rows = await tx.execute(query.group_by(person.c.id, person.c.name).order_by(person.c.name, person.c.id))
+    return [(id, name, role) for id, name, role in rows.all()]
+
+
 async def valid_commission(tx: AsyncConnection, commission_id: str, at: datetime) -> Commission | None:
     """The commission as it is now, or None when it has ended or gone."""
     found = await assignment(tx, commission_id)

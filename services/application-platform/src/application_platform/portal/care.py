@@ -62,12 +62,26 @@ class Care:
         headers = {"If-Match": f'W/"{version}"', "Prefer": "return=representation"}
         return _stored(await self._send("PUT", address, token, patient, body, headers))
 
-    async def act(self, token: str, patient: str, key: str, operation: str, values: Mapping[str, str]) -> Stored:
-        """An operation on "Type/id"; `values` by the name of the parameter and its type: {"comment:valueString": …}."""
+    async def act(
+        self, token: str, patient: str, key: str, operation: str, values: Mapping[str, Any], version: str = ""
+    ) -> Stored:
+        """An operation on "Type/id"; `values` by the name of the parameter and its type: {"comment:valueString": …}. With
+        `version` it is done to that one only."""
         type, _, id = key.partition("/")
         listed = [_parameter(name, value) for name, value in values.items() if value]
-        body = {"resourceType": "Parameters", "parameter": listed}
-        return _stored(await self._send("POST", f"{_FHIR}/{type}/{_safe(id)}/${operation}", token, patient, body))
+        body, more = (
+            {"resourceType": "Parameters", "parameter": listed},
+            {"If-Match": f'W/"{version}"'} if version else {},
+        )
+        return _stored(await self._send("POST", f"{_FHIR}/{type}/{_safe(id)}/${operation}", token, patient, body, more))
+
+    async def versions(self, token: str, patient: str, type: str, id: str) -> list[Mapping[str, Any]]:
+        """Every version that the reader may see, the newest first; 50 at most. Raises NotShown where it is another patient's."""
+        found = _read(await self._send("GET", f"{_FHIR}/{type}/{_safe(id)}/_history?_count=50", token, patient))
+        kept = [one["resource"] for one in found.get("entry", ()) if "resource" in one]
+        if not kept or any(one.get("subject", {}).get("reference") != f"Patient/{patient}" for one in kept):
+            raise NotShown
+        return kept
 
     async def tasks(self, token: str, patient: str, kind: str) -> list[Mapping[str, Any]]:
         """The tasks of this kind (vis.care.tasks) about this patient, whatever their state."""
@@ -125,7 +139,7 @@ def _safe(id: str) -> str:
     return quote(id, safe="")
 
 
-def _parameter(name: str, value: str) -> dict[str, str]:
+def _parameter(name: str, value: Any) -> dict[str, Any]:
     word, _, kind = name.partition(":")
     return {"name": word, kind: value}
 

@@ -3,7 +3,10 @@
 from fastapi import FastAPI
 
 from application_platform.portal import doors, pages, render, review, stream, style
+from application_platform.portal.contact import listing, staff
+from application_platform.portal.contact import mine as messages
 from application_platform.portal.mine import rooms
+from application_platform.portal.notes import one
 from application_platform.portal.notes import pages as notes
 from application_platform.portal.reader import Portal
 from application_platform.portal.results import acknowledging
@@ -19,9 +22,11 @@ def mount(app: FastAPI, portal: Portal) -> None:
     """
     app.state.portal = portal
     app.state.render = render.page
-    for router in (myday.router, summary.router, results.router, notes.router, acknowledging.router):
+    for router in (myday.router, summary.router, results.router, notes.router, one.router, acknowledging.router):
         app.include_router(router)
     for router in (pages.router, doors.router, *rooms.ROUTERS, review.router, stream.router, style.router):
+        app.include_router(router)
+    for router in (listing.router, staff.router, messages.router):
         app.include_router(router)
     app.mount(render.STATIC, render.Static(), name="portal-static")
     app.include_router(pages.lost)

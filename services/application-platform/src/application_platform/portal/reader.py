@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from application_platform.portal.access import Access
 from application_platform.portal.care import Care
+from application_platform.portal.colleagues import Colleague, at_unit
 from application_platform.portal.live import Hub
 from application_platform.portal.record import Record
 from application_platform.sign_in import signed_in
@@ -77,6 +78,7 @@ class Portal:
     reader_of: Callable[[Request], Awaitable[Reader]] = signed_in_reader
     still_there: Callable[[Request], Awaitable[bool]] = still_there
     token_as: Callable[[Request, Reader, str], str] = token_as
+    colleagues: Callable[[Request, str], Awaitable[tuple[Colleague, ...]]] = at_unit
     care: Care = field(kw_only=True)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -13,6 +13,8 @@ Side = Literal["patient", "staff"]
 Kind = Literal["question", "renewal", "booking"]
 LONGEST = 5_000  # characters of a message
 LONGEST_SUBJECT = 120
+ANSWERED_WITHIN = 2  # working days that a unit has for its answer (docs/decisions/0043)
+_SATURDAY = 5
 
 
 class NoSuchThread(Problem):
@@ -29,6 +31,14 @@ class ThreadClosed(Problem):
     kind = ProblemKind.CONFLICT
     code = "application/thread-closed"
     title = "The conversation has ended"
+
+
+class Newer(Problem):
+    """Something was written since the writer opened the page."""
+
+    kind = ProblemKind.CONFLICT
+    code = "application/message-newer"
+    title = "Something has been written in the conversation since"
 
 
 class IdTaken(Problem):
@@ -62,7 +72,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation. `last_by` tells whose turn it is; `about` is the resource that it concerns ("Type/id") or ""."""
+    """A conversation. `last_by` tells whose turn it is; `about` is the resource that it concerns ("Type/id") or "".
+
+    `waiting_since` is when the patient wrote what nobody at the unit has answered. `closed_by` is a name.
+    """
 
     id: UUID
     patient: str
@@ -78,6 +91,8 @@ class Thread:
     patient_seen_at: datetime | None = None
     closed_at: datetime | None = None
     messages: Sequence[Message] = ()
+    waiting_since: datetime | None = None
+    closed_by: str = ""
 
     @property
     def unread(self) -> bool:
@@ -90,6 +105,11 @@ class Thread:
         """Whether it waits for the unit."""
         return self.last_by == "patient" and self.closed_at is None
 
+    @property
+    def due(self) -> datetime | None:
+        """Until when the unit has its answer to give; None while nothing waits."""
+        return working_days_after(self.waiting_since or self.changed_at, ANSWERED_WITHIN) if self.waiting else None
+
 
 def wrong(text: str) -> str:
     """What is wrong with a message, in words for who wrote it; "" when nothing is."""
@@ -101,5 +121,14 @@ def wrong(text: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """The text as it is kept: one kind of line end, nothing blank around it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    """The text as it is kept: one kind of line end, nothing blank around it, no NUL (which PostgreSQL cannot hold)."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").strip()
+
+
+def working_days_after(at: datetime, days: int) -> datetime:
+    """The same clock so many Mondays to Fridays later."""
+    found = at
+    while days:
+        found += timedelta(days=1)
+        days -= found.weekday() < _SATURDAY
+    return found

@@ -14,6 +14,7 @@ from application_platform.messages.model import (
     Author,
     IdTaken,
     Message,
+    Newer,
     NoSuchThread,
     Side,
     Thread,
@@ -34,7 +35,8 @@ thread_table = sa.Table(
         for name in ("patient", "patient_name", "unit", "unit_name", "kind", "subject", "about")
     ),
     sa.Column("last_by", sa.Text),
-    *(sa.Column(name, _moment) for name in ("begun_at", "changed_at", "patient_seen_at", "closed_at")),
+    *(sa.Column(name, _moment) for name in ("begun_at", "changed_at", "patient_seen_at", "closed_at", "waiting_since")),
+    sa.Column("closed_by", sa.Text),
 )
 message_table = sa.Table(
     "message",
@@ -49,6 +51,7 @@ message_table = sa.Table(
 async def begin(tx: AsyncConnection, thread: Thread, author: Author, body: str) -> bool:
     """A new thread with its first message; sent twice, begun once (False). Raises IdTaken when the id is of another one."""
     columns = {column.name: getattr(thread, column.name) for column in thread_table.c}
+    columns["waiting_since"] = thread.begun_at if thread.waiting else None
     insert = pg.insert(thread_table).values(columns).on_conflict_do_nothing().returning(thread_table.c.id)
     if (await tx.execute(insert)).first() is None:
         known = await _load(tx, thread.id)
@@ -62,8 +65,11 @@ async def begin(tx: AsyncConnection, thread: Thread, author: Author, body: str) 
     return True
 
 
-async def answer(tx: AsyncConnection, thread: UUID, message: Message) -> bool:
-    """Another message; sent twice, written once (False). Raises NoSuchThread, ThreadClosed, IdTaken."""
+async def answer(tx: AsyncConnection, thread: UUID, message: Message, *, seen: UUID | None = None) -> bool:
+    """Another message; sent twice, written once (False). `seen` is the last message that its writer had read.
+
+    Raises NoSuchThread, ThreadClosed, IdTaken, Newer.
+    """
     found = await _load(tx, thread, hold=True)
     if found is None:
         raise NoSuchThread
@@ -71,19 +77,22 @@ async def answer(tx: AsyncConnection, thread: UUID, message: Message) -> bool:
         return False
     if found.closed_at is not None:
         raise ThreadClosed
+    await _unchanged(tx, thread, seen)
     await _put(tx, thread, message)
     side = message.author.side
-    changes: dict[str, Any] = {"last_by": side, "changed_at": message.at}
+    changes: dict[str, Any] = {"last_by": side, "changed_at": message.at, "waiting_since": None}
     if side == "patient":
-        changes["patient_seen_at"] = message.at
+        changes |= {"patient_seen_at": message.at, "waiting_since": found.waiting_since or message.at}
     await tx.execute(thread_table.update().where(thread_table.c.id == thread).values(changes))
     return True
 
 
-async def close(tx: AsyncConnection, thread: UUID, at: datetime) -> None:
-    """The unit ends it; ended twice, it keeps its first time."""
+async def close(tx: AsyncConnection, thread: UUID, at: datetime, by: str = "", *, seen: UUID | None = None) -> None:
+    """The unit ends it; ended twice, it keeps its first time and name. Raises Newer when something came after `seen`."""
     still = (thread_table.c.id == thread) & thread_table.c.closed_at.is_(None)
-    await tx.execute(thread_table.update().where(still).values(closed_at=at))
+    if (await _load(tx, thread, hold=True, where=thread_table.c.closed_at.is_(None))) is not None:
+        await _unchanged(tx, thread, seen)
+    await tx.execute(thread_table.update().where(still).values(closed_at=at, closed_by=by, waiting_since=None))
 
 
 async def seen_by_patient(tx: AsyncConnection, thread: UUID, at: datetime) -> None:
@@ -108,7 +117,14 @@ async def patients(tx: AsyncConnection, patient: str) -> list[Thread]:
 async def units(tx: AsyncConnection, unit: str) -> list[Thread]:
     """The unit's open threads, those that wait for an answer first and the longest wait on top."""
     mine = (thread_table.c.unit == unit) & thread_table.c.closed_at.is_(None)
-    return await _listed(tx, mine, (thread_table.c.last_by == "patient").desc(), thread_table.c.changed_at)
+    waits = sa.func.coalesce(thread_table.c.waiting_since, thread_table.c.changed_at)
+    return await _listed(tx, mine, (thread_table.c.last_by == "patient").desc(), waits)
+
+
+async def units_with(tx: AsyncConnection, unit: str, patient: str) -> list[Thread]:
+    """The unit's threads with this patient, also ended ones, latest first."""
+    mine = (thread_table.c.unit == unit) & (thread_table.c.patient == patient)
+    return await _listed(tx, mine, thread_table.c.changed_at.desc())
 
 
 async def unread(tx: AsyncConnection, patient: str) -> int:
@@ -145,6 +161,14 @@ async def _whole(tx: AsyncConnection, id: UUID, where: Any) -> Thread:
         sa.select(message_table).where(message_table.c.thread == id).order_by(message_table.c.at, message_table.c.id)
     )
     return replace(found, messages=_messages((await tx.execute(query)).all()))
+
+
+async def _unchanged(tx: AsyncConnection, thread: UUID, seen: UUID | None) -> None:
+    """Raises Newer unless `seen` is the last message; None asks nothing."""
+    table = message_table.c
+    newest = sa.select(table.id).where(table.thread == thread).order_by(table.at.desc(), table.id.desc()).limit(1)
+    if seen is not None and (await tx.execute(newest)).scalar_one_or_none() != seen:
+        raise Newer
 
 
 async def _put(tx: AsyncConnection, thread: UUID, message: Message) -> None:

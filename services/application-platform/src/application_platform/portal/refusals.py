@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from application_platform.messages.model import NoSuchThread
 from application_platform.portal import render
 from application_platform.portal.mine.frame import ForAnother
 from application_platform.portal.reader import portal_of
@@ -89,6 +90,14 @@ _WORDS: tuple[tuple[type[Problem], Words], ...] = (
             422,
             "Inget är gjort",
             "Formuläret hörde till en annan patient än sidan. Gå till patientens egen sida och gör det där.",
+        ),
+    ),
+    (
+        NoSuchThread,
+        Words(
+            404,
+            "Konversationen visas inte här",
+            "Den finns inte, eller så hör den till en annan patient eller enhet. Gå till meddelandena och välj där.",
         ),
     ),
     (

@@ -1,0 +1,1 @@
+"""Messages between patients and units as both sides read and write them."""

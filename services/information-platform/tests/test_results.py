@@ -51,7 +51,8 @@ async def test_vis_is_told_whose_result_it_is_who_answers_for_it_and_whether_a_v
         {"resourceType": "Observation", "id": "o-1", "status": "final", "code": {"text": "P-Kalium"}, "subject": subject,
          "interpretation": [{"coding": [{"code": "H"}]}]},
         {"resourceType": "DiagnosticReport", "id": "r-1", "status": "final", "code": {"text": "Prov"}, "subject": subject,
-         "issued": "2026-11-26T10:00:00+01:00", "result": [{"reference": "Observation/o-1"}]},
+         "issued": "2026-11-26T10:00:00+01:00", "result": [{"reference": "Observation/o-1"}],
+         "basedOn": [{"reference": "ServiceRequest/s-1"}, {"identifier": {"system": "urn:x", "value": "000000000042"}}, {"display": "?"}]},
         {"resourceType": "DiagnosticReport", "id": "r-2", "status": "partial", "code": {"text": "Prov"}, "subject": subject},
     ))  # fmt: skip
     answer = await asked("vis", "r-1", "r-2", "r-3")
@@ -60,6 +61,7 @@ async def test_vis_is_told_whose_result_it_is_who_answers_for_it_and_whether_a_v
     assert found["r-1"] | {"patient": ""} == {
         "id": "r-1", "patient": "", "provider": "SE-P", "unit": "SE-U", "version": "1", "status": "final",
         "issued": "2026-11-26T10:00:00+01:00", "effective": "", "abnormal": True,
+        "orders": ["ServiceRequest/s-1", "000000000042"],
     }  # fmt: skip
     assert found["r-1"]["patient"] == found["r-2"]["patient"] != ""
     assert (found["r-2"]["status"], found["r-2"]["abnormal"]) == ("partial", False)

@@ -39,6 +39,7 @@ class Result(BaseModel):
     issued: str = ""
     effective: str = ""
     abnormal: bool = False
+    orders: list[str] = []  # what it answers: ServiceRequest/id, or the number of who placed the order
 
 
 def router(engine: Engine) -> APIRouter:
@@ -90,7 +91,14 @@ def _result(engine: Engine, row: Any, report: Resource, odd: set[str]) -> Result
         issued=str(report.get("issued", "")),
         effective=str(report.get("effectiveDateTime") or report.get("effectivePeriod", {}).get("start", "")),
         abnormal=not odd.isdisjoint(_values(report)),
+        orders=[name for one in report.get("basedOn", ()) if (name := _order(one))],
     )
+
+
+def _order(found: Resource) -> str:
+    """The order as the report names it, "" where it names none that can be found."""
+    reference = str(found.get("reference", ""))
+    return reference if reference.startswith("ServiceRequest/") else str(found.get("identifier", {}).get("value", ""))
 
 
 def _abnormal(value: Resource) -> bool:

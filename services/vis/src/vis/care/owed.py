@@ -21,7 +21,7 @@ from kit.http import Client
 from kit.own_token import OwnToken
 from kit.problems import Problem
 from kit.telemetry import describe
-from vis.care import results, tasks
+from vis.care import answered, results, tasks
 from vis.knowledge import changes
 
 FINAL = frozenset(("final", "amended", "corrected", "appended"))
@@ -108,16 +108,24 @@ class Owed:
             await con.execute(_DONE, [row["id"] for row in rows], [row["told"] for row in rows])
 
     async def _answering(self, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The same, with the unit that answers for each: the one that made it where the patient is in its care, else the one in
-        whose care the patient came last. A laboratory has no patients in its care."""
+        """The same, with who answers for each: who ordered it, where an order of ours is named; else the unit that made it where
+        the patient is in its care, else the one in whose care the patient came last. A laboratory has no patients in its care."""
+        ordered = await answered.ordered(self._engine, results)
         pats = {one["id"]: self._engine.keys.of(f"Patient/{one['patient']}") for one in results}
         caring: dict[int, dict[str, str]] = {}
         for row in await self._engine.db.pool.fetch(_CARING, sorted(set(pats.values()))):
             caring.setdefault(row["pat"], {}).setdefault(row["unit"], row["provider"])
         found = []
         for one in results:
-            units = caring.get(pats[one["id"]], {})
-            if units and one["unit"] not in units:
+            units, order = caring.get(pats[one["id"]], {}), ordered.get(one["id"])
+            if order is not None:
+                one = one | {
+                    "unit": order.unit,
+                    "provider": order.provider,
+                    "orderer": order.requester,
+                    "order": order.id,
+                }
+            elif units and one["unit"] not in units:
                 unit = next(iter(units))
                 one = one | {"unit": unit, "provider": units[unit]}
             found.append(one)
@@ -131,6 +139,8 @@ class Owed:
         engine, now = self._engine, datetime.now(UTC)
         ids = {one["id"]: _ids(one) for one in wanted}
         keys = {engine.keys.of(f"Task/{id}"): id for pair in ids.values() for id in pair}
+        answers = {one["order"] for one in wanted if one.get("order") and one["status"] in FINAL}
+        keys |= {engine.keys.of(f"ServiceRequest/{id}"): id for id in answers}
         found = await con.fetch("select key, body from res where key = any($1::bigint[]) for update", sorted(keys))
         await engine.codec.ready(con, [row["body"] for row in found])
         standing = {keys[row["key"]]: parsed(engine.codec.unpack(row["body"], row["key"])) for row in found}
@@ -140,6 +150,11 @@ class Owed:
             for task in tasks_for(one, first, moved, now, same=self._same):
                 made = checked(msgspec.json.encode(task), task, "Task")
                 wishes.append(Put("Task", task["id"], made.raw, made.data, labels[one["id"]]))
+        for id in sorted(answers):
+            order = answered.done(standing[id], now) if id in standing else None
+            if order is not None:
+                made = checked(msgspec.json.encode(order), order, "ServiceRequest")
+                wishes.append(Put("ServiceRequest", id, made.raw, made.data, 0))
         await engine.writer.apply(con, wishes, all_seeing())
 
     def _same(self, one: str, other: str) -> bool:
@@ -184,7 +199,7 @@ def task_for(result: Mapping[str, Any], standing: Resource | None, now: datetime
     if standing is None:
         if _old(result, now):
             return None
-        owner = {"reference": f"Organization/{result['unit']}"} if result["unit"] else None
+        owner = result.get("orderer") or ({"reference": f"Organization/{result['unit']}"} if result["unit"] else None)
         made = tasks.made(
             "result", f"{_TYPE}/{result['id']}", result["patient"], owner or {}, now, urgent=result["abnormal"]
         )

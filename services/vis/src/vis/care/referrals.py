@@ -93,14 +93,19 @@ def moved(
     copy = copy_of(order)
     if copy:
         parts.append(_pointer(copy))
-    known = points(order)
+    kept = [one for one in order.get("extension", ()) if one.get("url") != STATE]
+    return passing(order | {"extension": [{"url": STATE, "extension": parts}, *kept]}, passed, at)
+
+
+def passing(order: Resource, letters: str, at: datetime) -> Resource:
+    """The same, past these points of the flow; one that was passed before keeps its time."""
+    moment, known = at.isoformat(timespec="seconds"), points(order)
     made = [
         {"url": FLOW, "extension": [{"url": "point", "valueCode": one}, {"url": "at", "valueDateTime": moment}]}
-        for one in passed
+        for one in letters
         if one not in known
     ]
-    kept = [one for one in order.get("extension", ()) if one.get("url") != STATE]
-    return order | {"extension": [{"url": STATE, "extension": parts}, *kept, *made]}
+    return order | {"extension": [*order.get("extension", ()), *made]} if made else order
 
 
 def pointing(order: Resource, copy: str) -> Resource:

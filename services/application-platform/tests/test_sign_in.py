@@ -91,7 +91,7 @@ async def test_a_patient_signs_in_without_a_commission(demo: Any, browser: Async
     assert (me["name"], me["unit"]) == ("Stina Bergström", None)
     claims = demo.office.issuer.read(me["token"])
     assert (claims["patient"], claims["scope"]) == (patient, "patient/*.rs")
-    assert claims["aud"] == ["http://fvm.test/fhir", "http://fvm.test/portal"]
+    assert claims["aud"] == ["http://fvm.test/vis/fhir", "http://fvm.test/fhir", "http://fvm.test/portal"]
 
 
 async def test_idn_01_someone_with_two_commissions_chooses_one(browser: AsyncClient, sign_in: SignIn) -> None:

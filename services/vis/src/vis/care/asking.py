@@ -88,3 +88,13 @@ def staff(caller: Caller) -> None:
     """Raises NotYours unless a member of staff asks, with a commission: acts of care have a person behind them."""
     if caller.kind != "staff" or caller.commission is None:
         raise NotYours("Bara vårdpersonal med ett medarbetaruppdrag gör detta")
+
+
+def patients(caller: Caller) -> str:
+    """The patient whose record a patient's own token opens: theirs, or of whom they act for; the law says what they see of it.
+
+    Raises NotYours unless a patient asks.
+    """
+    if caller.kind != "patient" or not caller.patient:
+        raise NotYours("Bara patienten, eller den som företräder patienten, gör detta")
+    return caller.patient

@@ -2,11 +2,53 @@
 
 from fhirserver.brought import Brought, Name, by_name
 from fhirserver.guarding import Guard
-from vis.care import admitting, beds, countersigning, locking, measuring, results, signing, tasks
+from vis.care import (
+    admitting,
+    advising,
+    beds,
+    booking,
+    calendar,
+    countersigning,
+    free_times,
+    locking,
+    measuring,
+    medicating,
+    prescribing,
+    referring,
+    renewals,
+    results,
+    signing,
+    tasks,
+)
+from vis.care.places import Places
 
 OPERATIONS: dict[Name, Brought] = by_name(
-    [*signing.OPERATIONS, *countersigning.OPERATIONS, *results.OPERATIONS, *tasks.OPERATIONS]
-    + [*admitting.OPERATIONS, *measuring.OPERATIONS]
+    [
+        *signing.OPERATIONS,
+        *countersigning.OPERATIONS,
+        *results.OPERATIONS,
+        *tasks.OPERATIONS,
+        *admitting.OPERATIONS,
+        *measuring.OPERATIONS,
+        *free_times.OPERATIONS,
+        *booking.OPERATIONS,
+        *advising.OPERATIONS,
+        *prescribing.OPERATIONS,
+        *medicating.OPERATIONS,
+        *renewals.OPERATIONS,
+    ]
 )
 
-GUARDS: dict[str, Guard] = {"DocumentReference": locking.guard, "Encounter": beds.one_to_a_bed}  # by type
+
+def operations(places: Places) -> dict[Name, Brought]:
+    """All of them; `places` says which units can receive a referral."""
+    return OPERATIONS | by_name(referring.operations(places))
+
+
+GUARDS: dict[str, Guard] = {  # by type
+    "DocumentReference": locking.guard,
+    "Encounter": beds.one_to_a_bed,
+    "Appointment": calendar.appointments,
+    "Slot": calendar.slots,
+    "ServiceRequest": referring.guard,
+}

@@ -11,21 +11,24 @@ from fhirserver.actions import Action
 from fhirserver.brought import Brought
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request
+from fhirserver.problems import Invalid
 from kit.caller import Caller
 from vis.care import offers
 from vis.care.asking import NotNow, parameters, person, staff, text
 from vis.care.changing import Change, changed, current
 
 Resource = dict[str, Any]
-Kind = Literal["result", "unsigned", "countersign", "referral", "renewal", "message"]
+Kind = Literal["result", "unsigned", "countersign", "referral", "referral-sent", "renewal", "message"]
 SYSTEM = "urn:fvm:task"
 _NAMES = uuid.UUID("6d6f0a0e-0a49-5f43-9a43-6a2d7d1f3c10")
+DECLINED = "declined"  # what came of a request for renewal that the unit says no to
 OPEN = ("requested", "received", "accepted", "in-progress", "ready", "on-hold")
 TEXTS: dict[str, str] = {
     "result": "Vidimera svar",
     "unsigned": "Signera anteckning",
     "countersign": "Kontrasignera anteckning",
     "referral": "Bedöm remiss",
+    "referral-sent": "Bevaka remiss",
     "renewal": "Förnya recept",
     "message": "Svara på meddelande",
 }
@@ -128,15 +131,25 @@ async def claim(engine: Engine, request: Request, id: str) -> Answer:
 
 
 async def complete(engine: Engine, request: Request, id: str) -> Answer:
-    """200; 409 when it is done, or when it is done by doing the thing itself (a result, a note)."""
-    asked = parameters(request, {"comment": "valueString"})
+    """200; 409 when it is done, or when it is done by doing the thing itself (a result, a note).
+
+    Parameters `comment`, and `outcome`: "declined" with a comment is the unit's no to a request for renewal.
+    """
+    asked = parameters(request, {"comment": "valueString", "outcome": "valueCode"})
     staff(request.caller)
-    said, now = text(asked, "comment", most=2_000), datetime.now(UTC)
+    outcome = text(asked, "outcome", most=20)
+    if outcome not in ("", DECLINED):
+        raise Invalid(f"'outcome' is {DECLINED} or not given", at="outcome")
+    said, now = text(asked, "comment", most=2_000, needed=bool(outcome)), datetime.now(UTC)
 
     def done(task: Resource) -> Resource:
         if _kinds(task) & {"result", "unsigned", "countersign"}:
             raise NotNow("Uppgiften blir klar när svaret vidimeras eller anteckningen signeras")
-        return completed(task, request.caller, now, said)
+        if _kinds(task) & {"referral", "referral-sent"}:
+            raise NotNow("Uppgiften blir klar när remissen besvaras, returneras, skickas vidare eller makuleras")
+        if outcome and "renewal" not in _kinds(task):
+            raise NotNow("Bara en begäran om förnyelse avböjs")
+        return completed(task, request.caller, now, said, outcome)
 
     return await changed(engine, request, "Task", id, "update", done)
 
@@ -177,7 +190,7 @@ async def decline(engine: Engine, request: Request, id: str) -> Answer:
 
 OPERATIONS = (
     Brought("Task", "claim", "I take this task: it becomes my own. No parameters.", claim),
-    Brought("Task", "complete", "This task is done (comment).", complete),
+    Brought("Task", "complete", "This task is done (comment; outcome declined of a renewal).", complete),
     Brought(
         "Task",
         "hand-over",

@@ -10,6 +10,7 @@ from application_platform.apps import allowing, authorize, launching, own, regis
 from application_platform.demo import api as demo
 from application_platform.erasing import eraser
 from application_platform.health.region import Neighbours
+from application_platform.identity import api as identity
 from application_platform.identity.model import Limits
 from application_platform.identity.persons import Persons
 from application_platform.operations import pages as operations
@@ -57,6 +58,7 @@ _ROUTERS = (
     sign_in.router,
     elsewhere.router,
     demo.router,
+    identity.router,
     operations.router,
 )
 _LARGEST_BODY = 1024 * 1024  # forms and sign-in; no patient data is uploaded here

@@ -37,6 +37,7 @@ class Vis:
             app.router.add_route(method, path, self._answering(door))
         app.router.add_get("/vis/care/drafts", self._mine)
         app.router.add_post("/vis/fhir/Task/_search", self._tasks)
+        app.router.add_post("/vis/fhir/{type}/_search", self._found)
 
     def _answering(self, door: Callable[[web.Request, dict[str, Any]], Answered]) -> Any:
         async def answer(request: web.Request) -> web.Response:
@@ -51,6 +52,13 @@ class Vis:
     async def _mine(self, _: web.Request) -> web.Response:
         listed = [one for one in self.drafts.values() if one["state"] == "open"]
         return web.json_response(listed, status=503 if self.away else 200)
+
+    async def _found(self, request: web.Request) -> web.Response:
+        type, about = request.match_info["type"], (await request.post()).get("patient")
+        listed = [one for one in self.held.values() if one["resourceType"] == type]
+        listed = [one for one in listed if one.get("subject", {}).get("reference") == about]
+        entries = [{"resource": one} for one in listed]
+        return web.json_response({"entry": entries}, status=503 if self.away else 401 if self.signed_out else 200)
 
     async def _tasks(self, _: web.Request) -> web.Response:
         listed = [{"resource": one} for one in self.held.values() if one["resourceType"] == "Task" and "focus" in one]

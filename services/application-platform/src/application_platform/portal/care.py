@@ -68,7 +68,7 @@ class Care:
         """An operation on "Type/id"; `values` by the name of the parameter and its type: {"comment:valueString": …}. With
         `version` it is done to that one only."""
         type, _, id = key.partition("/")
-        listed = [_parameter(name, value) for name, value in values.items() if value]
+        listed = [_parameter(name, value) for name, value in values.items() if value not in ("", None)]
         body, more = (
             {"resourceType": "Parameters", "parameter": listed},
             {"If-Match": f'W/"{version}"'} if version else {},
@@ -83,14 +83,22 @@ class Care:
             raise NotShown
         return kept
 
-    async def tasks(self, token: str, patient: str, kind: str) -> list[Mapping[str, Any]]:
-        """The tasks of this kind (vis.care.tasks) about this patient, whatever their state."""
-        asked = urlencode({"patient": f"Patient/{patient}", "code": f"urn:fvm:task|{kind}", "_count": "500"}).encode()
+    async def ask(self, token: str, patient: str, address: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What an operation with a body of its own answers; `address` below the door: "ServiceRequest/$order"."""
+        return _read(await self._send("POST", f"{_FHIR}/{address}", token, patient, body))
+
+    async def find(self, token: str, patient: str, type: str, *pairs: tuple[str, str]) -> list[Mapping[str, Any]]:
+        """VIS's own resources of this type about this patient, 500 at most."""
+        asked = urlencode([("patient", f"Patient/{patient}"), *pairs, ("_count", "500")]).encode()
         headers = {"FVM-Patient": patient}
         reply = await self._client.send(
-            "POST", f"{_FHIR}/Task/_search", bearer=token, data=asked, type=_FORM, headers=headers
+            "POST", f"{_FHIR}/{type}/_search", bearer=token, data=asked, type=_FORM, headers=headers
         )
-        return [one["resource"] for one in _read(reply).get("entry", ()) if one["resource"]["resourceType"] == "Task"]
+        return [one["resource"] for one in _read(reply).get("entry", ()) if one["resource"]["resourceType"] == type]
+
+    async def tasks(self, token: str, patient: str, kind: str) -> list[Mapping[str, Any]]:
+        """The tasks of this kind (vis.care.tasks) about this patient, whatever their state."""
+        return await self.find(token, patient, "Task", ("code", f"urn:fvm:task|{kind}"))
 
     async def save(self, token: str, patient: str, draft: str, title: str, text: str, base: int) -> int:
         """The next version of a draft. Raises Stale when `base` is not the newest."""

@@ -1,4 +1,4 @@
-"""For other services of the region: which units somebody works in care at, and whose they are. Names of units are public (HSA)."""
+"""For other services of the region: where somebody works in care, and whose the units are. Names of units are public (HSA)."""
 
 from datetime import UTC, datetime
 

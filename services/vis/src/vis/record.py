@@ -8,7 +8,8 @@ from fhirserver.engine import Mount
 from fhirserver.integrity import Elsewhere
 from fhirserver.subscribing.endpoints import Rules
 from fhirserver.telling import Teller
-from vis.care.mounting import GUARDS, OPERATIONS
+from vis.care.mounting import GUARDS, operations
+from vis.care.places import Places, nowhere
 from vis.settings import Settings
 
 NewPatientId = Callable[[Mapping[str, Any]], Awaitable[str | None]]
@@ -23,7 +24,10 @@ def written_here(type_name: str) -> bool:
 
 
 def mount(
-    settings: Settings, new_patient_id: NewPatientId | None = None, held_elsewhere: Elsewhere | None = None
+    settings: Settings,
+    new_patient_id: NewPatientId | None = None,
+    held_elsewhere: Elsewhere | None = None,
+    places: Places = nowhere,
 ) -> Mount:
     """Raises ValueError when the log is off outside a demo region."""
     if not settings.access_log and settings.mode != "demo":
@@ -42,7 +46,7 @@ def mount(
         integrity=settings.referential_integrity,
         held_elsewhere=held_elsewhere,
         most_deleted=settings.conditional_delete_most,
-        operations=OPERATIONS,
+        operations=operations(places),
         guards=GUARDS,
         hooks=Rules.of(settings.subscription_endpoints, settings.mode, settings.subscription_patience),
         **named,

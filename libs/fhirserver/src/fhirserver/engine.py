@@ -27,6 +27,7 @@ from fhirserver.persons import SamePersons
 from fhirserver.reading import Reader
 from fhirserver.search.cursor import Seal
 from fhirserver.search.finding import for_reader
+from fhirserver.search.shared import Shared
 from fhirserver.subscribing.endpoints import NOWHERE, Rules
 from fhirserver.telling import Teller
 from fhirserver.writing import Writer
@@ -108,6 +109,7 @@ class Engine:
     together: LogTogether = field(init=False)
     search_pool: asyncpg.Pool = field(init=False)  # its connections stop a statement that takes too long
     driven_pool: asyncpg.Pool = field(init=False)  # for searches about named patients or one main code
+    shared: Shared = field(init=False)  # for those of them that are few rows of one patient
     job_posted: asyncio.Event = field(default_factory=asyncio.Event)  # wakes the loop that does jobs
     change_noted: asyncio.Event = field(default_factory=asyncio.Event)  # wakes the loop that notifies subscribers
 
@@ -135,6 +137,7 @@ class Engine:
         self.seal = Seal(bytes(secret))
         self.search_pool = await _pool(self.db.url, _SEARCH_SESSION)
         self.driven_pool = await _pool(self.db.url, _DRIVEN_SESSION)
+        self.shared = Shared(self.driven_pool)
         self.indexer.terms.pool = self.search_pool
         if self.ring is not None:
             self.ring.pool = self.search_pool

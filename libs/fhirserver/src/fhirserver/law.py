@@ -34,8 +34,14 @@ select p.pat, coalesce(f.version, 0), exists (
 from unnest($1::bigint[]) as p(pat) left join access_fact f on f.pat = p.pat"""
 # The same, and which labels there are of each.
 _LOOK_WHOLE = f"select f.*, (select array_agg(l.lab) from patient_label l where l.pat = f.pat) from ({_LOOK}) f"
-# The same of one patient, and whether rows of one type concern them beside their own (`alt`).
-_LOOK_AT = f"select f.*, exists (select 1 from alt a where a.pat = f.pat and a.rtype = $4) from ({_LOOK_WHOLE}) f"
+# The same of one patient, and whether rows of one type concern them beside their own (`alt`). Every value says its type.
+_LOOK_AT = """
+select p.pat, coalesce(f.version, 0), exists (
+    select 1 from access_relation a where a.pat = p.pat and a.unit = $2::text and a.since <= now() and now() < a.until
+       and (a.employee is null or a.employee = $3::text)),
+  (select array_agg(l.lab) from patient_label l where l.pat = p.pat),
+  exists (select 1 from alt a where a.pat = p.pat and a.rtype = $4::smallint)
+from (select $1::bigint) as p(pat) left join access_fact f on f.pat = p.pat"""
 _AROUND = """
 select distinct pat from access_relation
 where unit = $1 and since <= now() and now() < until and (employee is null or employee = $2) limit $3"""
@@ -191,7 +197,7 @@ class Law:
 
     async def look_at(self, con: Pool | Connection, sight: Sight, patient: int, rtype: int) -> "Looked":
         """Before a search about one patient and one type: what this reader is shown, and why something is not."""
-        rows = await con.fetch(_LOOK_AT, [patient], sight.actor.unit, sight.actor.subject, rtype)
+        rows = await con.fetch(_LOOK_AT, patient, sight.actor.unit, sight.actor.subject, rtype)
         await self._know(con, sight, rows)
         blocked = bool(sight.known[patient].facts.blocks)
         return Looked(None if blocked else sight.shown_of(patient), not rows[0][4], _reasons(sight, rows))

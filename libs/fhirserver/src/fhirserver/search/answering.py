@@ -1,7 +1,7 @@
 """From what is asked to a searchset: planned, fetched, logged, and joined from stored bytes (http://hl7.org/fhir/R4/search.html)."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,16 +56,26 @@ async def answer(engine: Engine, request: Request, asked: Asked) -> Answer:
     limit = min(_DEFAULT if query.count is None else query.count, _LARGEST)
     with searching():
         made = await planned(engine, request, asked)
-        async with (engine.driven_pool if made.driven else engine.search_pool).acquire() as connection:
+        about = _one_patient(engine, made)
+        async with _connection(engine, made, about) as connection:
             await _ready(connection, engine, request, made)
             if query.explain:
                 return Answer(200, await explained(connection, made, made.page(limit, after)))
-            about = _one_patient(engine, made)
             page = await _looked(connection, engine, request, made, limit, after, about)
             if page.withheld and await engine.law.again(connection, request.sight, about):
                 page = await _looked(connection, engine, request, made, limit, after, about)
     await _log(engine, request, made, [*page.rows, *page.others])
     return Answer(200, _bundle(engine, request, asked, page))
+
+
+@asynccontextmanager
+async def _connection(engine: Engine, made: Plan, about: list[int]) -> AsyncIterator[Any]:
+    """A connection for this search alone; or what statements share, where it is one page of one patient's rows."""
+    if made.shared and len(about) == 1:
+        yield engine.shared
+        return
+    async with (engine.driven_pool if made.driven else engine.search_pool).acquire() as connection:
+        yield connection
 
 
 async def _looked(

@@ -90,7 +90,7 @@ async def of_persons() -> Outgoing:
             system = "http://electronichealth.se/identifier/personnummer"
             return [{"system": system, "value": PERSONNUMMER}]
 
-    register = Register(Known(), KEYS, NOON)  # type: ignore[arg-type]
+    register = Register(Known(), KEYS, Codec(), NOON)  # type: ignore[arg-type]
     return await told(register, "tolvan", ["tolvan-at-the-lab"])
 
 

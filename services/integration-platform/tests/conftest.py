@@ -133,6 +133,7 @@ async def an_exchange(url: str, mode: str, **settings: Any) -> AsyncIterator[Exc
     parts = main.new_parts(chosen, Database(url))
     issuer = TestIssuer(PUBLIC)
     await parts.db.start()
+    await parts.keys()
     await parts.register.start()
     await parts.receiver.start()
     door = asyncio.create_task(parts.door.run())

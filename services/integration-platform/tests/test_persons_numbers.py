@@ -191,7 +191,7 @@ async def test_an_event_with_a_number_that_somebody_may_have_is_refused_in_a_dem
 
 async def test_an_event_on_kafka_with_a_number_that_somebody_may_have_is_parked_without_it(exchange: Any) -> None:
     data = msgspec.json.encode({"resourceType": "Patient", "identifier": [{"system": PNR, "value": REAL}]})
-    keep = keeping(exchange.parts.register, lambda: None, demo=True)
+    keep = keeping(exchange.parts.register, exchange.parts.bodies, lambda: None, demo=True)
     async with exchange.db.transaction() as tx:
         await keep(
             tx,

@@ -9,7 +9,7 @@ import pytest
 
 from kit.db import Database
 from kit.keyring import LATEST, Erased, Keyring
-from kit.sealing import DataKey, Master, WrongMaster, new_key
+from kit.sealing import Master, WrongMaster
 from kit.testing import fresh_database
 
 OLD, NEW = Master.new(), Master.new()
@@ -110,13 +110,10 @@ async def test_memory_is_bounded_and_what_is_in_use_stays(db: Database) -> None:
     assert len(small._keys) <= 11
 
 
-async def test_another_services_keys_are_kept_wrapped_by_our_own_master(db: Database) -> None:
-    theirs = DataKey(*new_key())
+async def test_a_reader_is_given_what_was_made_here_and_told_what_is_destroyed(db: Database) -> None:
     one = ring(db)
+    keys = await one.current([7, 8])
     async with db.pool.acquire() as con, con.transaction():
-        await one.adopt(con, "vis", [(theirs.id, 7, theirs.raw)])
-    fresh = ring(db)
-    sealed = theirs.seal(b"x", 3)
-    await fresh.ready(db.pool, [sealed])
-    assert fresh.held(theirs.id).opened(sealed, 3) == b"x"
-    assert (await fresh.current([7]))[7].id != theirs.id, "nothing is sealed with it here"
+        await one.destroy(con, [keys[8].id])
+    found = await ring(db).given([keys[7].id, keys[8].id, 4711])
+    assert {id: key and key.raw for id, key in found.items()} == {keys[7].id: keys[7].raw, keys[8].id: None}

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import zstandard
 
 from kit.db import Connection, Pool
+from kit.events import CloudEvent
 from kit.keyring import Keyring
+from kit.outbox import Outgoing
+from kit.sealed_events import opened_here, sealed
 from kit.sealing import SEALED, DataKey, key_of
 
 if TYPE_CHECKING:
+    from fhirserver.keys import Keys
     from fhirserver.store import Row
 
 ZSTD = 1
@@ -69,6 +73,22 @@ class Codec:
         keys = await self.ring.current({row.entries.pat for row in about})
         for row in about:
             row.stored = keys[row.entries.pat].seal(row.stored[1:], row.key)
+
+    async def seal_told(self, messages: Sequence[Outgoing], topic: str | None, keys: "Keys") -> Sequence[Outgoing]:
+        """Events of a transaction as they will be told: what `topic` tells of a patient is under the patient's key. What is told
+        of nobody (its key is Type/id) and ids alone stay open."""
+
+        def owner(message: Outgoing) -> int:
+            about = message.key if message.topic == topic else None
+            return keys.of(f"Patient/{about}") if about and "/" not in about else 0
+
+        return await sealed(self.ring, messages, owner)
+
+    async def told(self, con: Pool | Connection, events: Sequence[CloudEvent]) -> list[CloudEvent]:
+        """Own events, still in the outbox, as they were before they were sealed; those whose key is gone are left out."""
+        if self.ring is not None:
+            await self.ring.ready(con, [event.data for event in events])
+        return [found for event in events if (found := opened_here(self.ring, event)) is not None]
 
     async def pack_for(self, con: Connection, body: bytes, owners: Iterable[int], place: int) -> bytes:
         """Something that is about these patients (none: nobody), as it is kept under `place`."""

@@ -15,7 +15,6 @@ from fhirserver.problems import Conflict, Invalid
 from fhirserver.store import Row
 from fhirserver.writing import Writer
 from kit.db import Database
-from kit.outbox import emit_raw
 from kit.problems import Unavailable
 
 _LATE = timedelta(seconds=0.5)  # half of what an export waits (operations/settling.py)
@@ -77,8 +76,7 @@ class Creator:
                 if self._integrity is not None:
                     await self._integrity.all_here(connection, ((row.type_name, row.body) for row in rows))
                 # What is committed together is told together: one event per patient, in the order of arrival.
-                told = self._writer.events(rows, [], rows[-1].upd)
-                position = await emit_raw(connection, told)
+                position = await self._writer.tell(connection, rows, [], rows[-1].upd)
                 await self._log.append(connection, [wish.entry for wish in wishes])
             self._log.settled(connection)
         self._wake()

@@ -17,6 +17,7 @@ from fhirserver.engine import Engine
 from fhirserver.idempotency import slot
 from fhirserver.index import Indexer
 from fhirserver.purging import forget_answers, untell
+from fhirserver.sums import told_again
 from kit.db import Connection
 from kit.erasing import Order
 from kit.sealing import SEALED, key_of
@@ -35,8 +36,12 @@ insert into erased(key, erasure, at) select *, $2::uuid, $3::timestamptz from un
 on conflict (key) do update set erasure = excluded.erasure, at = excluded.at"""
 _LEFT = "select (select count(*) from res where {0}) + (select count(*) from hist where {0} and body is not null)"
 _SEALED = """
-select key, ver, body from {0} where pat = any($1::bigint[]) and get_byte(body, 0) = 2
+select key, ver, rtype, id, body from {0} where pat = any($1::bigint[]) and get_byte(body, 0) = 2
 and substring(body from 2 for 8) = any($2::bytea[])"""
+_DELETED = """
+select rtype, id from (select distinct on (key) key, rtype, id, op from hist where pat = any($1::bigint[])
+order by key, ver desc) last where op = 'D' and not exists (select from res r where r.key = last.key)
+and not exists (select from erased e where e.key = last.key)"""
 _ANSWERS = """
 select client, key, body from idempotency where get_byte(body, 0) = 2 and substring(body from 2 for 8) = any($1::bytea[])"""
 # An index scan may stop early here: whether there is anything is all that is asked.
@@ -64,7 +69,7 @@ async def destroy(engine: Engine, con: Connection, order: Order, doomed: Sequenc
     found = await _found(engine, con, where, wanted, order)
     removed = await _remove(con, found, where, wanted, order)
     removed["terms"] = await _forget_terms(con, found.terms)
-    await untell(engine, con, found.names, [] if order.resources else order.patients, order.at)
+    await untell(engine, con, found.names, [] if order.resources else order.patients, order.at, doomed)
     await forget_answers(engine, con, found.names)
     if doomed:
         removed["sealed again"] = await _seal_again(engine, con, patients, doomed)
@@ -77,6 +82,11 @@ async def destroy(engine: Engine, con: Connection, order: Order, doomed: Sequenc
 def sealed_with(body: bytes, keys: Collection[int]) -> bool:
     """Whether one of these keys seals it."""
     return body[0] == SEALED and key_of(body) in keys
+
+
+async def owners_of(engine: Engine, _con: Connection, order: Order) -> list[int]:
+    """For the one who carries out the order."""
+    return owners(engine, order)
 
 
 def owners(engine: Engine, order: Order) -> list[int]:
@@ -154,7 +164,7 @@ async def _seal_again(engine: Engine, con: Connection, patients: list[int], doom
     """What stays although its key goes: newer versions, resources that are not named, answers that name none of them."""
     ring, codec = engine.codec.ring, engine.codec
     assert ring is not None
-    count, ids = 0, [id.to_bytes(8, "big", signed=True) for id in doomed]
+    count, ids, stay = 0, [id.to_bytes(8, "big", signed=True) for id in doomed], await con.fetch(_DELETED, patients)
     keys = await ring.current(patients)
     key = keys[patients[0]]
     for table in ("res", "hist"):
@@ -165,6 +175,10 @@ async def _seal_again(engine: Engine, con: Connection, patients: list[int], doom
             [(row["key"], row["ver"], codec.sealed_again(row["body"], row["key"], key)) for row in rows],
         )
         count += len(rows)
+        stay += [row for row in rows if table == "res"]
+    if engine.teller is not None and engine.teller.topic is not None:
+        # Who has not heard of it yet cannot open what was told under the key that goes.
+        await told_again(engine, con, [(NAMES[row["rtype"]], row["id"]) for row in stay])
     from_answers = await con.fetch(_ANSWERS, ids)
     await codec.ready(con, [row["body"] for row in from_answers])
     for row in from_answers:

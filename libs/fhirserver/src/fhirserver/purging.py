@@ -4,8 +4,8 @@ The hook of legal erasure (architecture D8), which decides what is to go and rea
 is told as a deletion. The access log stays: it holds ids and no content.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -18,7 +18,9 @@ from fhirserver.store import Tombstone
 from fhirserver.telling import opened, sealed
 from kit.db import Connection
 from kit.events import from_headers
-from kit.outbox import read_headers
+from kit.outbox import Outgoing, read_headers
+from kit.sealed_events import is_sealed
+from kit.sealing import key_of
 
 _OWN = """
 select key from res where pat = $1 union select key from hist where pat = $1 union select $1"""
@@ -86,20 +88,30 @@ async def _remove(con: Connection, keys: Sequence[int]) -> int:
 
 
 async def untell(
-    engine: Engine, con: Connection, names: set[str], patients: Sequence[str], until: datetime | None = None
+    engine: Engine,
+    con: Connection,
+    names: set[str],
+    patients: Sequence[str],
+    until: datetime | None = None,
+    doomed: Collection[int] = (),
 ) -> None:
-    """What waits in the outbox is sent without these resources (their versions of that time). Locks wait for a relay that is
-    sending just now."""
+    """What waits in the outbox is sent without these resources (their versions of that time), and under another key than those
+    that are about to be destroyed. Locks wait for a relay that is sending just now."""
     if engine.teller is None:
         return
     rows = await con.fetch(
-        "select id, topic, headers, value from outbox where topic = $1 or key = any($2::text[]) order by id for update",
+        "select id, topic, key, headers, value from outbox where topic = $1 or key = any($2::text[]) order by id for update",
         engine.teller.topic or "", [*patients, *names],
     )  # fmt: skip
     for row in rows:
         if row["topic"] != engine.teller.topic:  # ids only: the deletion is told under the same key
             continue
-        event = from_headers(read_headers(row["headers"]), None, row["value"])
+        event = from_headers(read_headers(row["headers"]), row["key"], row["value"])
+        is_doomed = is_sealed(event.data) and key_of(event.data) in doomed
+        readable = await engine.codec.told(con, [event])
+        if not readable:
+            continue  # it says nothing to anybody any more
+        [event] = readable
         record = opened(event)
         kept = [
             one
@@ -108,9 +120,11 @@ async def untell(
         ]
         if not kept:
             await con.execute("delete from outbox where id = $1", row["id"])
-        elif len(kept) < len(record.entries):
+        elif is_doomed or len(kept) < len(record.entries):
             rest = sealed(msgspec.json.encode(msgspec.structs.replace(record, entries=kept)))
-            await con.execute("update outbox set value = $2 where id = $1", row["id"], rest)
+            again = Outgoing(row["topic"], row["key"], replace(event, data=rest))
+            [told] = await engine.codec.seal_told([again], row["topic"], engine.keys)
+            await con.execute("update outbox set value = $2 where id = $1", row["id"], told.event.data)
 
 
 async def forget_answers(engine: Engine, con: Connection, names: set[str]) -> None:

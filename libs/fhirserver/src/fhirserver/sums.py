@@ -19,7 +19,7 @@ from fhirserver.bodies import parsed
 from fhirserver.codec import Codec, UnknownFormat
 from fhirserver.engine import Engine
 from fhirserver.store import Row, Tombstone
-from kit.db import driver
+from kit.db import Connection, driver
 from kit.keyring import Erased
 from kit.outbox import emit_raw
 from kit.sealing import NotForHere
@@ -125,15 +125,21 @@ async def tell_again(engine: Engine, wanted: Sequence[tuple[str, str]]) -> tuple
         known = [(name, id) for name, id in wanted[start : start + _AT_ONCE] if name in TYPES]
         async with engine.db.transaction() as tx:
             con = await driver(tx)
-            rows, stones = await _standing(engine, con, known)
-            if engine.teller is not None and (rows or stones):
-                at = max([row.upd for row in rows] + [stone.upd for stone in stones])
-                await engine.labels.refresh(con)
-                labels = engine.labels.by_number
-                await emit_raw(con, engine.teller.messages(rows, stones, labels, at, again=True))
-        told, gone = told + len(rows), gone + len(stones)
+            rows, stones = await told_again(engine, con, known)
+        told, gone = told + rows, gone + stones
     engine.wake()
     return told, gone
+
+
+async def told_again(engine: Engine, con: Connection, known: Sequence[tuple[str, str]]) -> tuple[int, int]:
+    """The same in the caller's transaction."""
+    rows, stones = await _standing(engine, con, known)
+    if engine.teller is not None and (rows or stones):
+        at = max([row.upd for row in rows] + [stone.upd for stone in stones])
+        await engine.labels.refresh(con)
+        again = engine.teller.messages(rows, stones, engine.labels.by_number, at, again=True)
+        await emit_raw(con, await engine.codec.seal_told(again, engine.teller.topic, engine.keys))
+    return len(rows), len(stones)
 
 
 async def _standing(engine: Engine, con: Any, known: Sequence[tuple[str, str]]) -> tuple[list[Row], list[Tombstone]]:

@@ -11,9 +11,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.db import Connection
+from kit.events import CloudEvent
 from kit.inbox import replay
 from kit.outbox import read_headers
 from kit.problems import Kind, Problem
+from kit.sealed_events import Opening, is_sealed
 
 State = Literal["parked", "waiting", "given up"]
 _SHOWN = (
@@ -57,6 +59,17 @@ class Shown(msgspec.Struct):
     size: int
     behind: int = 0  # messages of the same key that wait after it
     body: bytes | None = None
+
+
+async def said(found: Shown, opening: Opening | None) -> bytes | None:
+    """What a message says; nothing where it was sealed with a key that is destroyed. Raises Unavailable while the maker of keys is
+    away."""
+    if opening is None or not found.body or not is_sealed(found.body):
+        return found.body
+    about = found.attributes
+    event = CloudEvent(about["ce_id"], about["ce_source"], about["ce_type"], found.held.at, found.body)
+    [opened] = await opening(found.held.topic, [event])
+    return None if opened is None else opened.data
 
 
 class Place(Protocol):

@@ -63,6 +63,8 @@ _encode = msgspec.json.Encoder().encode
 # Destroys in the caller's transaction; given the order and the ids of the keys that will be destroyed after it. Returns rows by
 # place, and how many are left.
 Destroy = Callable[[Connection, Order, Sequence[int]], Awaitable[tuple[dict[str, int], int]]]
+# The numbers by which the keyring knows whom an order is about, and what of it has keys of its own.
+Owners = Callable[[Connection, Order], Awaitable[Sequence[int]]]
 Answer = Callable[[Connection, Order, Proof], Awaitable[None]]  # in the transaction that destroyed
 
 
@@ -113,8 +115,7 @@ async def note(con: Connection, order: Order) -> bool:
 
 
 class Eraser:
-    """Carries out the orders of one database, one after the other. `owners`: the numbers that the keyring knows the people of
-    an order by."""
+    """Carries out the orders of one database, one after the other."""
 
     name = "destruction by order"
 
@@ -123,7 +124,7 @@ class Eraser:
         db: Database,
         service: str,
         destroy: Destroy,
-        owners: Callable[[Order], Sequence[int]],
+        owners: Owners,
         ring: Callable[[], Keyring | None],
         answer: Answer,
         wake: Callable[[], None],
@@ -169,17 +170,25 @@ class Eraser:
         if row["retired_at"] is None:
             await self._begin(con, order)
             return 1
-        if not row["restored"] and not await _quiet(con, row["retired_at"] + _PATIENCE):
-            return 0
+        if not row["restored"]:
+            if not await _quiet(con, row["retired_at"] + _PATIENCE):
+                return 0
+            if await self._unretired(con, order):  # of what was being stored when the order was taken up
+                await self._begin(con, order)
+                return 1
         await self._finish(con, order)
         return 1
+
+    async def _unretired(self, con: Connection, order: Order) -> bool:
+        ring = self._ring()
+        return ring is not None and await ring.unretired(con, await self._owners(con, order), order.at)
 
     async def _begin(self, con: Connection, order: Order) -> None:
         """From now on what is written is sealed with another key."""
         ring = self._ring()
         async with con.transaction():
             if ring is not None:
-                await ring.retire(con, self._owners(order))
+                await ring.retire(con, await self._owners(con, order))
             await con.execute(
                 "update erasure_task set retired_at = clock_timestamp() where id = $1", uuid.UUID(order.id)
             )
@@ -189,7 +198,7 @@ class Eraser:
         keys: list[int] = []
         async with con.transaction():
             if ring is not None:
-                keys = await ring.doomed(con, self._owners(order), order.at + _PATIENCE)
+                keys = await ring.doomed(con, await self._owners(con, order), order.at + _PATIENCE)
             removed, left = await self._destroy(con, order, keys)
             if left:
                 raise RuntimeError("an order of destruction left something behind")  # nothing is committed; tried again

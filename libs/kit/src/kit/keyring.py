@@ -117,19 +117,26 @@ class Keyring:
         await con.execute("insert into keys.shared(owner, key) select *, $2 from unnest($1::bigint[])", people, key.id)
         return self._keep(key)
 
-    async def adopt(self, con: Connection, maker: str, keys: Sequence[tuple[int, int, bytes]]) -> None:
-        """Keeps another service's keys (id, owner here, raw) wrapped by our own master key."""
-        for id, owner, raw in keys:
-            key = DataKey(id, raw)
-            await con.execute(
-                "insert into keys.data_key(id, owner, maker, wrapped) values ($1, $2, $3, $4) on conflict (id) do nothing",
-                id, owner, maker, self._master.wrap(key),
-            )  # fmt: skip
-            self._keep(key)
+    async def given(self, ids: Sequence[int]) -> dict[int, DataKey | None]:
+        """Those of these keys that were made here, from the database; None for one that is destroyed."""
+        assert self.pool is not None
+        rows = await self.pool.fetch("select id, wrapped from keys.data_key where id = any($1::bigint[])", list(ids))
+        return {
+            row["id"]: None if row["wrapped"] is None else self._master.unwrap(row["id"], row["wrapped"])
+            for row in rows
+        }
 
     async def retire(self, con: Connection, owners: Sequence[int]) -> None:
         """From LATEST seconds after the commit on, nothing more is sealed with the keys that these have now."""
         await con.execute(_RETIRE, list(owners))
+
+    async def unretired(self, con: Connection, owners: Sequence[int], until: datetime) -> bool:
+        """Whether any key of these that was made until then still seals."""
+        found = await con.fetchval(
+            "select exists (select from keys.data_key where owner = any($1::bigint[]) and retired_at is null and made_at <= $2)",
+            list(owners), until,
+        )  # fmt: skip
+        return bool(found)
 
     async def doomed(self, con: Connection, owners: Sequence[int], until: datetime) -> list[int]:
         """The keys of these that were retired, and those of what several share that were made until then."""

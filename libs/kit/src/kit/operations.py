@@ -14,12 +14,13 @@ import msgspec
 import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from kit.aside import InboxPlace, NoSuchMessage, Place, WaitingPlace
+from kit.aside import InboxPlace, NoSuchMessage, Place, WaitingPlace, said
 from kit.auth import Verifier, bearer
 from kit.caller import Caller
 from kit.db import Connection, Database, driver
 from kit.lag import Lag, LagOf, Measure
 from kit.problems import Kind, Malformed, Problem
+from kit.sealed_events import Opening
 from kit.settings import Settings
 from kit.telemetry import describe
 from kit.web import checked
@@ -75,6 +76,7 @@ class Operations:
         everywhere: Sequence[Place] = (InboxPlace(service), WaitingPlace(service), *places)
         self._places = {place.prefix: place for place in everywhere}
         self._verifier = verifier
+        self.opening: Opening | None = None  # of sealed events that were set aside here
         self._measuring: asyncio.Task[Lag] | None = None
         self._last: Lag | None = None
         self.router = APIRouter(prefix=PATH, include_in_schema=False, dependencies=[Depends(self.operator)])
@@ -160,8 +162,7 @@ class Operations:
             found = await place.load(con, number)
             if reason:
                 await _write_down(con, operator, "show content", id, reason)
-            else:
-                found.body = None
+            found.body = await said(found, self.opening) if reason else None
         return answer(found)
 
     async def replay(self, request: Request) -> Response:

@@ -31,7 +31,11 @@ select (select count(*) from message m join message_thread t on t.id = m.thread 
 
 def eraser(db: Database, wake: Callable[[], None]) -> Eraser:
     """Who carries out orders here; what this service stores has no keys."""
-    return Eraser(db, "application", destroy, lambda _order: [], lambda: None, telling(DONE), wake)
+    return Eraser(db, "application", destroy, _nobody, lambda: None, telling(DONE), wake)
+
+
+async def _nobody(_con: Connection, _order: Order) -> Sequence[int]:
+    return ()
 
 
 async def destroy(con: Connection, order: Order, _doomed: Sequence[int]) -> tuple[dict[str, int], int]:

@@ -35,6 +35,7 @@ from kit.operations import Operations
 from kit.outbox import Relay
 from kit.own_token import OwnToken
 from kit.process import Service
+from kit.sealed_events import Opener
 from kit.web import new_app
 
 _PATIENCE = 1.0  # seconds that VIS may take to follow the law, or to say how far it has told; events bring it later
@@ -55,17 +56,19 @@ def build(settings: Settings) -> Service:
     profiles = Knowledge(OwnRecord(engine))
     law = mounted(engine, settings, relay, Vis(ward, own))
     operations = Operations("information", db, settings, steps=[access_log, alarms])
-    erasure = erasing.mounted(engine, operations)
-    heard = {**handlers(engine), **law.handlers, **collecting.handlers(engine), **sessions.handlers(verifier)}
-    inbox = Inbox(db, settings, "information", {**heard, **erasure.handlers})
+    exchange = Client(settings.exchange_url, _PATIENCE)
+    opener = Opener({"vis": ward, "exchange": exchange}, own)
+    operations.opening = opener.opened
+    erasure = erasing.mounted(engine, operations, opener.opened)
+    records, log = opener.handlers(handlers(engine)), collecting.handlers(engine)
+    heard = {**records, **law.handlers, **log, **sessions.handlers(verifier), **erasure.handlers}
+    inbox = Inbox(db, settings, "information", heard)
     for part in (reconciling, overseeing, sealing):
         part.mount(operations, engine)
     notifier = Notifier(engine)
     routers = [persons.router, *law.routers, *_of_the_record(engine, settings), erasure.router, operations.router]
-    checks = {"kafka": answering(settings.broker)}
-    app = new_app(
-        "Information platform", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=record.PATH
-    )
+    checks, path = {"kafka": answering(settings.broker)}, record.PATH
+    app = new_app("Information platform", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=path)
     loops = [relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run, erasure.loop, *law.loops]
     return Service(
         name="information-platform",
@@ -74,7 +77,9 @@ def build(settings: Settings) -> Service:
         loops=[*loops, *mounting.loops(engine, settings)],
         loops_everywhere=[engine.keep_fresh, profiles.run],
         on_start=[engine.start, erasure.before_serving, ended.start, profiles.look],
-        on_stop=[one.stop for one in (notifier, operations, ended, engine, producer, verifier, office, ward, ends)],
+        on_stop=[
+            one.stop for one in (notifier, operations, ended, engine, producer, verifier, office, ward, exchange, ends)
+        ],
         migrations="information_platform",
     )
 

@@ -11,6 +11,7 @@ from fhircore.content import content_hash
 from fhircore.types import TYPES
 from fhirserver.engine import Engine
 from fhirserver.sums import Summed, all_sums, grouped, sums_of
+from information_platform.persons import said
 from kit.ndjson import lines
 from kit.operations import Operations, answer, asked
 
@@ -48,7 +49,7 @@ def mount(operations: Operations, engine: Engine) -> None:
         wanted = (await asked(request, Pairs)).of
         found = await sums_of(engine, OWN, [group for group in wanted if group[0] != "Patient"])
         persons = [person for name, person in wanted if name == "Patient"]
-        found += [_patient(row) for row in await engine.db.pool.fetch(_THEIRS, persons)]
+        found += await _patients(engine, await engine.db.pool.fetch(_THEIRS, persons))
         found = await _under_persons(engine, found)
         return answer([one.told() for one in found])
 
@@ -66,14 +67,16 @@ async def _pages(engine: Engine) -> AsyncIterator[list[Summed]]:
         yield await _under_persons(engine, page)
     after = ""
     while rows := await engine.db.pool.fetch(_PATIENTS, after, _PAGE):
-        yield await _under_persons(engine, [_patient(row) for row in rows])
+        yield await _under_persons(engine, await _patients(engine, rows))
         after = rows[-1]["id"]
 
 
-def _patient(row: Any) -> Summed:
-    return Summed(
-        "Patient", row["person"], row["id"], row["version"], content_hash("Patient", row["id"], bytes(row["body"]))
-    )
+async def _patients(engine: Engine, rows: Sequence[Any]) -> list[Summed]:
+    bodies = await said.bodies(engine.db.pool, engine.codec, engine.keys, rows)
+    return [
+        Summed("Patient", row["person"], row["id"], row["version"], content_hash("Patient", row["id"], body))
+        for row, body in zip(rows, bodies, strict=True)
+    ]
 
 
 async def _under_persons(engine: Engine, page: Sequence[Summed]) -> list[Summed]:

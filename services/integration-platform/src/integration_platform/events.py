@@ -59,6 +59,16 @@ def person_key(person: Identifier, hash_key: bytes) -> str:
     return hmac.new(hash_key, said, hashlib.sha256).hexdigest()[:32]
 
 
+def number_of(person: str) -> int:
+    """What the keyring knows somebody by, from the key that their events have."""
+    return int(person[:15], 16) or 1
+
+
+def owner_of(message: Outgoing) -> int:
+    """Whose key an event is sealed with."""
+    return number_of(message.key) if message.key else 0
+
+
 def _parts(entries: Sequence[bytes], transaction: uuid.UUID, epoch: int) -> list[bytes]:
     groups = _grouped(entries)
     while True:

@@ -10,6 +10,7 @@ from integration_platform.messages.erasing import Destroying
 from integration_platform.messages.operations import ParkedMessages, steps
 from integration_platform.receiving import api as events
 from integration_platform.receiving.actions import Receiver
+from integration_platform.receiving.bodies import Bodies
 from integration_platform.receiving.handlers import TOPIC, keeping
 from integration_platform.receiving.mllp import Door, Rules
 from integration_platform.senders import api as senders
@@ -17,18 +18,20 @@ from integration_platform.senders.demo import DEMO
 from integration_platform.senders.store import Register
 from integration_platform.settings import Settings
 from integration_platform.worker import Translator
-from kit import kafka, sessions, tls
+from kit import kafka, key_door, sessions, tls
 from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
 from kit.erasing import Eraser, telling
 from kit.inbox import Inbox
+from kit.keyring import keyring
 from kit.operations import Operations
 from kit.outbox import Relay
 from kit.process import Service
 from kit.web import new_app
 
 ERASED = "exchange.erasure-done.v1"
+_READERS = frozenset({"information"})  # who opens what Exchange tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,18 @@ class Parts:
     inbox: Inbox
     operations: Operations
     eraser: Eraser
+    bodies: Bodies
+
+    async def keys(self) -> None:
+        """Before anything is read or stored. Keys are made on connections that no writer holds."""
+        if self.bodies.ring is not None:
+            self.bodies.ring.pool = self.db.pool
+            await self.bodies.ring.look()
+
+    async def keys_watched(self) -> None:
+        """A loop of every process: what others retired or destroyed."""
+        if self.bodies.ring is not None:
+            await self.bodies.ring.run()
 
 
 def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None) -> Parts:
@@ -52,8 +67,9 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
     producer = kafka.Producer(settings.broker)
     register = Register(db, DEMO if settings.demo else None)
     relay = Relay(db, producer, settings)
-    receiver = Receiver(db)
-    translator = Translator(db, register, told=relay.wake, pressed=lambda: receiver.pressed)
+    bodies = Bodies(keyring(settings.master_key, seals=settings.sealing))
+    receiver = Receiver(db, bodies)
+    translator = Translator(db, register, bodies, told=relay.wake, pressed=lambda: receiver.pressed)
     receiver.stored = translator.wake
     rules = Rules(
         production=not settings.demo,
@@ -64,14 +80,14 @@ def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None
     )
     door = Door(receiver, register, settings.mllp_host or settings.host, settings.mllp_port, rules)
     ended = sessions.handlers(verifier) if verifier is not None else {}
-    destroying = Destroying(register)
-    eraser = Eraser(db, "exchange", destroying, lambda _order: [], lambda: None, telling(ERASED), relay.wake)
-    heard = {TOPIC: keeping(register, translator.wake, demo=settings.demo), **ended, **eraser.handlers()}
+    destroying = Destroying(register, bodies)
+    eraser = Eraser(db, "exchange", destroying, destroying.owners, lambda: bodies.ring, telling(ERASED), relay.wake)
+    heard = {TOPIC: keeping(register, bodies, translator.wake, demo=settings.demo), **ended, **eraser.handlers()}
     inbox = Inbox(db, settings, "exchange", heard)
-    parked = ParkedMessages(register, translator.wake)
+    parked = ParkedMessages(register, bodies, translator.wake)
     operations = Operations("exchange", db, settings, places=[parked], steps=steps(rules.certificate))
-    reconciling.mount(operations, db, register, translator.wake)
-    return Parts(db, producer, register, relay, receiver, translator, door, inbox, operations, eraser)
+    reconciling.mount(operations, db, register, bodies, translator.wake)
+    return Parts(db, producer, register, relay, receiver, translator, door, inbox, operations, eraser, bodies)
 
 
 def _certificate(settings: Settings) -> tls.Certificate | None:
@@ -83,11 +99,12 @@ def _certificate(settings: Settings) -> tls.Certificate | None:
 def create_app(settings: Settings, parts: Parts, verifier: Verifier) -> FastAPI:
     """The HTTP side alone: what tests drive without a broker."""
 
+    keys = key_door.router(lambda: parts.bodies.ring, _READERS)
     app = new_app(
         "Integration platform",
         db=parts.db,
         verifier=verifier,
-        routers=(events.router, messages.router, senders.router, parts.operations.router),
+        routers=(events.router, messages.router, senders.router, keys, parts.operations.router),
         checks={"kafka": answering(settings.broker)},
     )
     app.state.settings = settings
@@ -114,7 +131,8 @@ def build(settings: Settings) -> Service:
             parts.operations.run,
             parts.eraser.run,
         ],
-        on_start=[ended.start, parts.register.start, parts.eraser.before_serving, parts.receiver.start],
+        loops_everywhere=[parts.keys_watched],
+        on_start=[parts.keys, ended.start, parts.register.start, parts.eraser.before_serving, parts.receiver.start],
         on_stop=[
             parts.operations.stop,
             ended.stop,

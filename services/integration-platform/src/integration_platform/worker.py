@@ -12,11 +12,11 @@ import structlog
 from prometheus_client import Counter as Metric
 from prometheus_client import Gauge
 
-from integration_platform.events import record_events
+from integration_platform.events import owner_of, record_events
 from integration_platform.hl7v2.message import Message
 from integration_platform.messages.naming import persons_of
 from integration_platform.receiving import cloudevents
-from integration_platform.receiving.model import opened
+from integration_platform.receiving.bodies import Bodies
 from integration_platform.receiving.store import reason_of
 from integration_platform.senders.model import UnregisteredSender
 from integration_platform.senders.store import Register
@@ -26,6 +26,7 @@ from kit import region
 from kit.db import Database
 from kit.outbox import LARGEST, Outgoing, TooLargeToTell, emit_raw
 from kit.problems import Kind, Problem
+from kit.sealed_events import sealed
 from kit.telemetry import describe, enter_trace
 from kit.turns import Turns
 
@@ -40,7 +41,8 @@ _LARGE = 32 * 1024  # bytes as stored; a larger message is translated beside the
 _YIELD = 0.03  # seconds given to the doors at each look while they are pressed
 
 _TAKE = """
-select m.id, m.at, m.door, m.sender, m.source, m.control_id, m.traceparent, m.body, w.again
+select m.id, m.at, m.door, m.sender, m.source, m.control_id, m.traceparent, m.ident, m.digest, m.body,
+    w.again
 from message_waiting w join message m using (id) order by w.id limit $1 for update of w skip locked"""
 _TOLD = """
 insert into message_told (id, transaction, resources, left_out)
@@ -80,9 +82,16 @@ class Translator:
 
     name = "translator"
 
-    def __init__(self, db: Database, register: Register, told: Callable[[], None], pressed: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        register: Register,
+        bodies: Bodies,
+        told: Callable[[], None],
+        pressed: Callable[[], bool],
+    ) -> None:
         self._db = db
-        self._register = register
+        self._register, self._bodies = register, bodies
         self._told = told  # called after each commit: the relay may look
         self._pressed = pressed
         self._turns = Turns(db, _LOCK, self.once, slowest=_SLOWEST)
@@ -109,8 +118,9 @@ class Translator:
             OLDEST.set((datetime.now(UTC) - rows[0]["at"]).total_seconds() if rows else 0)
             if not rows:
                 return 0
+            await self._bodies.ready(connection, rows)
             settled = await self._settle(rows)
-            await emit_raw(connection, settled.outgoing)
+            await emit_raw(connection, await sealed(self._bodies.ring, settled.outgoing, owner_of))
             await connection.execute(
                 "delete from message_waiting where id = any($1::bigint[])", [row["id"] for row in rows]
             )
@@ -151,7 +161,7 @@ class Translator:
             raise UnregisteredSender
         application, _, facility = row["source"].partition("|") if row["door"] == "mllp" else ("", "", "")
         origin = Origin(sender, application, facility, row["control_id"], row["id"], row["at"], row["again"])
-        translations = translated(row["door"], opened(row["body"]), origin)
+        translations = translated(row["door"], self._bodies.opened(row), origin)
         transaction, trace = uuid.uuid4(), enter_trace(row["traceparent"])
         outgoing = [
             message

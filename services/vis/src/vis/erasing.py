@@ -7,6 +7,7 @@ from fhirserver import erasing
 from fhirserver.engine import Engine
 from kit.db import Connection
 from kit.erasing import Eraser, Order, telling
+from vis.care import beds
 from vis.care.drafts import place_of
 
 DONE = "vis.erasure-done.v1"
@@ -14,13 +15,17 @@ _WHOLE = "delete from draft where pat = any($1::bigint[]) and at <= $2"
 _NAMED = "delete from draft where id::text = any($1::text[]) and at <= $2"  # a note has the id of its draft
 _OLDER = """
 delete from draft_version v using draft d where d.id = v.draft and d.pat = any($1::bigint[]) and v.at <= $2"""
+# A time that a destroyed booking took is free again; which one it was is kept nowhere.
+_TIMES = """
+delete from booked where (appointment = any($2::bigint[]) or pat = any($1::bigint[]))
+    and not exists (select from res where key = appointment)"""
 _LEFT = """
 select v.draft, v.version, v.body from draft_version v join draft d on d.id = v.draft where d.pat = any($1::bigint[])"""
 
 
 def eraser(engine: Engine) -> Eraser:
     """Who carries out orders here."""
-    todo, people = partial(destroy, engine), partial(erasing.owners, engine)
+    todo, people = partial(destroy, engine), partial(erasing.owners_of, engine)
     return Eraser(engine.db, "vis", todo, people, lambda: engine.codec.ring, telling(DONE), engine.wake)
 
 
@@ -34,6 +39,9 @@ async def destroy(engine: Engine, con: Connection, order: Order, doomed: Sequenc
     else:
         done = await con.execute(_WHOLE, patients, order.at)
         await con.execute(_OLDER, patients, order.at)
+    await con.execute(_TIMES, patients, [engine.keys.of(name) for name in order.resources])
+    stays = [name.partition("/")[2] for name in order.resources if name.startswith("Encounter/")]
+    await beds.free(con, engine.keys, [] if order.resources else order.patients, stays)
     await _seal_again(engine, con, patients, set(doomed))
     count = int(done.split()[-1])
     return removed | ({"draft": count} if count else {}), left

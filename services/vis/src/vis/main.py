@@ -13,7 +13,7 @@ from fhirserver.steps import access_log
 from fhirserver.subscribing import overseeing
 from fhirserver.subscribing.delivering import Notifier
 from fhirserver.subscribing.tapping import Tap
-from kit import sessions
+from kit import key_door, sessions
 from kit.auth import Verifier
 from kit.broker import answering
 from kit.db import Database
@@ -32,6 +32,7 @@ from vis.access import handlers as law
 from vis.access.replica import PATIENCE, Replica
 from vis.care import api as care
 from vis.care.owed import Owed
+from vis.care.places import Directory
 from vis.erasing import eraser
 from vis.persons import handlers as persons
 from vis.persons.actions import NewPatients
@@ -41,6 +42,7 @@ from vis.settings import Settings
 _PATIENCE = 1.0  # seconds the region may take to say who somebody is; after that a merge does it later
 
 _READER = "vis"  # what the inbox remembers events by
+_READERS = frozenset({"information"})  # who opens what VIS tells
 
 
 def build(settings: Settings) -> Service:
@@ -51,7 +53,7 @@ def build(settings: Settings) -> Service:
     region, office = Client(settings.information_url, _PATIENCE), Client(settings.application_url, _PATIENCE)
     own = OwnToken(office, "vis", settings.data)
     patients = NewPatients(region, own)
-    mount = record.mount(settings, patients.id_for, RegionHolds(region, own).which)
+    mount = record.mount(settings, patients.id_for, RegionHolds(region, own).which, Directory(office).all)
     engine = patients.engine = Engine(db, mount, relay.wake, ring=keyring(settings.master_key, seals=settings.sealing))
     relay.tap = Tap(engine)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
@@ -71,7 +73,13 @@ def build(settings: Settings) -> Service:
     working = (relay, inbox, Jobs(engine), notifier, operations, copies, promises, by_order, Owed(engine, region, own))
     ends = (notifier, operations, ended, engine, producer, verifier, region, office, replica.region)
     checks = {"kafka": answering(settings.broker)}
-    routers = [access.router(engine), told.router(db), care.router(engine), operations.router]
+    routers = [
+        access.router(engine),
+        told.router(db),
+        key_door.router(lambda: engine.codec.ring, _READERS),
+        care.router(engine),
+        operations.router,
+    ]
     app = new_app("VIS", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=record.PATH)
     return Service(
         name="vis",

@@ -10,7 +10,7 @@ from fhircore.types import TYPES
 from fhirserver.engine import Engine
 from fhirserver.telling import opened
 from kit.db import Connection
-from kit.events import from_headers
+from kit.events import CloudEvent, from_headers
 from kit.outbox import read_headers
 
 _TYPES = "select distinct rtype from subscription where state <> 'off'"
@@ -40,18 +40,20 @@ class Tap:
         if not types or teller is None:
             return
         topic = teller.topic or teller.changed
-        found = list(dict.fromkeys(one for row in rows if row["topic"] == topic for one in self._changes(row)))
+        told = [from_headers(read_headers(row["headers"]), None, row["value"]) for row in rows if row["topic"] == topic]
+        events = await self._engine.codec.told(con, told)
+        found = list(dict.fromkeys(one for event in events for one in self._changes(event)))
         found = [(rtype, id) for rtype, id in found if rtype in types]
         if found:
             await con.execute(_NOTE, [rtype for rtype, _ in found], [id for _, id in found])
             self._engine.change_noted.set()
 
-    def _changes(self, row: Any) -> Iterator[tuple[int, str]]:
+    def _changes(self, event: CloudEvent) -> Iterator[tuple[int, str]]:
         try:
             if self._engine.mount.teller is not None and self._engine.mount.teller.topic is None:
-                yield from [(TYPES[one["type"]].number, one["id"]) for one in _changed(row["value"]).resources]
+                yield from [(TYPES[one["type"]].number, one["id"]) for one in _changed(event.data).resources]
             else:
-                record = opened(from_headers(read_headers(row["headers"]), None, row["value"]))
+                record = opened(event)
                 yield from [(TYPES[one.type].number, one.id) for one in record.entries if one.op == "put"]
         except Exception as error:  # we wrote it ourselves; should it ever be unreadable, the relay must still go on
             log.error("an event could not be read for subscriptions", exc_info=error)

@@ -17,6 +17,7 @@ from kit.erasing import Eraser, read_proof
 from kit.events import CloudEvent
 from kit.inbox import Handler
 from kit.operations import Operations, answer
+from kit.sealed_events import Opening
 
 SERVICE = "information"
 ANSWERS = ("vis.erasure-done.v1", "exchange.erasure-done.v1", "application.erasure-done.v1")
@@ -33,14 +34,19 @@ class Mounted:
     before_serving: Hook
 
 
-def mounted(engine: Engine, operations: Operations) -> Mounted:
-    """Built before the engine starts."""
+async def _as_they_are(_topic: str, events: Sequence[CloudEvent]) -> Sequence[CloudEvent]:
+    """Where nothing that is heard is sealed."""
+    return events
+
+
+def mounted(engine: Engine, operations: Operations, opening: Opening = _as_they_are) -> Mounted:
+    """Built before the engine starts. `opening`: of what waits here, as its makers sealed it."""
     orders = Orders(engine)
     eraser = Eraser(
         engine.db,
         SERVICE,
-        partial(own.destroy, engine, FactsOwner(engine)),
-        partial(erasing.owners, engine),
+        partial(own.destroy, engine, FactsOwner(engine), opening),
+        partial(erasing.owners_of, engine),
         lambda: engine.codec.ring,
         orders.done_here,
         engine.wake,

@@ -1,32 +1,40 @@
 """What the order takes here: the region's record, who the person is, what the law was told, and what waits to be heard."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from fhirserver import erasing
 from fhirserver.engine import Engine
 from fhirserver.telling import Record, opened
 from information_platform.access.actions import FactsOwner
+from information_platform.ingestion.parts import unpacked
+from information_platform.persons import said
 from kit.db import Connection
 from kit.erasing import Order
 from kit.events import CloudEvent, UnreadableEvent, from_headers
 from kit.outbox import read_headers
+from kit.sealed_events import Opening, UnknownKey
 
 _HEARD = ("inbox_waiting", "inbox_parked")
 
 
 async def destroy(
-    engine: Engine, law: FactsOwner, con: Connection, order: Order, doomed: Sequence[int]
+    engine: Engine, law: FactsOwner, opening: Opening, con: Connection, order: Order, doomed: Sequence[int]
 ) -> tuple[dict[str, int], int]:
     """In the caller's transaction; rows by place, and how many are left."""
     removed, left = await erasing.destroy(engine, con, order, doomed)
     for table in _HEARD:
-        removed[table] = await _unheard(con, order, table)
-    removed["parts"] = await _parts(con, order)
+        removed[table] = await _unheard(con, opening, order, table)
+    removed["parts"] = await _parts(engine, con, order, doomed)
     if not order.resources:
         removed["persons"] = await _person(con, order)
         for patient in order.patients[:1]:
             await law.forget(con, patient)
-        left += await con.fetchval("select count(*) from person_source where id = any($1::text[])", order.patients)
+        left += await con.fetchval(
+            "select count(*) from person_source where id = any($1::text[]) and updated <= $2", order.patients, order.at
+        )
+    if doomed:
+        removed["sealed again"] = removed.get("sealed again", 0) + await _said_again(engine, con, order, doomed)
     return {place: count for place, count in removed.items() if count}, left
 
 
@@ -44,23 +52,40 @@ async def _person(con: Connection, order: Order) -> int:
     return count
 
 
-async def _unheard(con: Connection, order: Order, table: str) -> int:
-    """Messages about it that wait or were set aside."""
+async def _said_again(engine: Engine, con: Connection, order: Order, doomed: Sequence[int]) -> int:
+    """What sources said of the person and stays although its key goes, under the new one."""
+    rows = await con.fetch("select id, body from person_source where person = any($1::text[])", order.patients)
+    left = [row for row in rows if erasing.sealed_with(row["body"], doomed)]
+    if not left or engine.codec.ring is None:
+        return 0
+    owner = erasing.owners(engine, order)[0]
+    key = (await engine.codec.ring.current([owner]))[owner]
+    await engine.codec.ready(con, [row["body"] for row in left])
+    for row in left:
+        body = engine.codec.sealed_again(row["body"], said.place(engine.keys, row["id"]), key)
+        await con.execute("update person_source set body = $2 where id = $1", row["id"], body)
+    return len(left)
+
+
+async def _unheard(con: Connection, opening: Opening, order: Order, table: str) -> int:
+    """Messages about it that wait or were set aside. What nobody can open any more is left out when it is taken up."""
     rows = await con.fetch(
-        f"select id, key, headers, value from {table} where topic like '%.record.v1' order by id for update"
+        f"select id, topic, key, headers, value from {table} where topic like '%.record.v1' order by id for update"
     )
-    gone = [row["id"] for row in rows if _names(_record(row), order)]
+    gone = [row["id"] for row in rows if _names(await _record(opening, row), order)]
     await con.execute(f"delete from {table} where id = any($1::bigint[])", gone)
     return len(gone)
 
 
-async def _parts(con: Connection, order: Order) -> int:
-    """Parts of large transactions whose other parts have not come."""
+async def _parts(engine: Engine, con: Connection, order: Order, doomed: Sequence[int]) -> int:
+    """Parts of large transactions whose other parts have not come; those that nobody could read afterwards go too."""
     rows = await con.fetch("select transaction, key, part, value, at from record_part for update")
+    await engine.codec.ready(con, [row["value"] for row in rows])
     gone = 0
     for row in rows:
-        event = CloudEvent("", "", "", row["at"], bytes(row["value"]), row["key"])
-        if _names(_opened(event), order):
+        value = unpacked(engine, row["value"], str(row["transaction"]), row["key"], row["part"])
+        event = CloudEvent("", "", "", row["at"], value, row["key"])
+        if erasing.sealed_with(row["value"], doomed) or _names(_opened(event), order):
             await con.execute(
                 "delete from record_part where transaction = $1 and key = $2", row["transaction"], row["key"]
             )
@@ -68,8 +93,13 @@ async def _parts(con: Connection, order: Order) -> int:
     return gone
 
 
-def _record(row: object) -> Record | None:
-    return _opened(from_headers(read_headers(row["headers"]), row["key"], row["value"]))  # type: ignore[index]
+async def _record(opening: Opening, row: Any) -> Record | None:
+    try:
+        event = from_headers(read_headers(row["headers"]), row["key"], row["value"])
+        [found] = await opening(row["topic"], [event])
+    except (UnreadableEvent, UnknownKey):
+        return None
+    return None if found is None else _opened(found)
 
 
 def _opened(event: CloudEvent) -> Record | None:

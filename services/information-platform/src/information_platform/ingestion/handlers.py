@@ -79,9 +79,9 @@ class _Batch:
 
     async def take(self, events: Sequence[CloudEvent]) -> None:
         con = await driver(self._tx)
-        steps = [step for told in await whole(con, events) for step in _steps(told)]
+        steps = [step for told in await whole(con, self._engine, events) for step in _steps(told)]
         steps = await past.without(con, self._engine, steps)  # what was destroyed does not come back
-        register = Register(con, self._engine.keys)
+        register = Register(con, self._engine.keys, self._engine.codec)
         await register.load(
             {p for step in steps for p in step.patients}, [i for step in steps for i in step.identifiers]
         )

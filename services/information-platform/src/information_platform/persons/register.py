@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from fhircore.identifiers import PERSONNUMMER, Identifier
+from fhirserver.codec import Codec
 from fhirserver.keys import Keys
+from information_platform.persons import said
 from information_platform.persons.composing import Source
 from information_platform.persons.model import Identity, identify
 from kit.db import Connection
@@ -37,6 +39,7 @@ class Register:
 
     con: Connection
     keys: Keys
+    codec: Codec
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     links: dict[str, str] = field(default_factory=dict)  # a source's Patient id → person
     holders: dict[Identifier, str] = field(default_factory=dict)
@@ -129,7 +132,7 @@ class Register:
             version,
             updated,
             digest,
-            body,
+            await said.packed(self.con, self.codec, self.keys, patient, person, body),
         )
         self.kept[patient] = Kept(person, source, version, updated, digest)
         self.touched.add(person)
@@ -178,8 +181,9 @@ class Register:
 
     async def sources(self, person: str) -> list[Source]:
         """Everything that sources said of this person."""
-        rows = await self.con.fetch("select source, updated, body from person_source where person = $1", person)
-        return [Source(row["source"], row["updated"], bytes(row["body"])) for row in rows]
+        rows = await self.con.fetch("select id, source, updated, body from person_source where person = $1", person)
+        bodies = await said.bodies(self.con, self.codec, self.keys, rows)
+        return [Source(row["source"], row["updated"], body) for row, body in zip(rows, bodies, strict=True)]
 
     async def replaced(self, person: str) -> list[str]:
         """The ids that were joined into this person, oldest first."""

@@ -6,7 +6,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from integration_platform.messages import store
-from integration_platform.receiving.model import opened
+from integration_platform.receiving.bodies import Bodies
 from integration_platform.senders.model import UnregisteredSender
 from integration_platform.senders.store import Register
 from kit.aside import Held, NoSuchMessage, Shown, State
@@ -31,8 +31,8 @@ class ParkedMessages:
 
     prefix = "message"
 
-    def __init__(self, register: Register, wake: Callable[[], None]) -> None:
-        self._register = register
+    def __init__(self, register: Register, bodies: Bodies, wake: Callable[[], None]) -> None:
+        self._register, self._bodies = register, bodies
         self._wake = wake
 
     async def listed(self, con: Connection, code: str | None, limit: int) -> list[Held]:
@@ -49,7 +49,9 @@ class ParkedMessages:
         row = await con.fetchrow(f"{_PARKED} where p.id = $1", number)
         if row is None:
             raise NoSuchMessage
-        body = opened(await con.fetchval("select body from message where id = $1", number))
+        kept = await con.fetchrow("select ident, digest, body from message where id = $1", number)
+        await self._bodies.ready(con, [kept])
+        body = self._bodies.opened(kept)
         found = {"door": row["door"], "sender": row["sender"] or "nobody's", "kind": row["kind"],
                  "control id": row["control_id"], "received": row["came"].isoformat(), "at": row["location"] or ""}  # fmt: skip
         return Shown(_held(row), found, len(body), 0, body)

@@ -14,7 +14,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from fhircore.content import MASK, content_hash
-from integration_platform.receiving.model import opened
+from integration_platform.receiving.bodies import Bodies
 from integration_platform.senders.store import Register
 from integration_platform.translate.model import Delete, Merge, Origin, Put, encode
 from integration_platform.worker import translated
@@ -25,7 +25,7 @@ from kit.problems import Problem
 
 _PAGE = 200  # messages translated at once
 _TOLD = """
-select m.id, m.at, m.door, m.sender, m.source, m.control_id, m.body
+select m.id, m.at, m.door, m.sender, m.source, m.control_id, m.ident, m.digest, m.body
 from message_told t join message m using (id) where m.id > $1 order by m.id limit $2"""
 _SUBJECTS = ("subject", "patient", "beneficiary", "individual")
 
@@ -54,17 +54,17 @@ class Groups(msgspec.Struct):
     of: list[tuple[str, str]]
 
 
-def mount(operations: Operations, db: Database, register: Register, wake: Callable[[], None]) -> None:
+def mount(operations: Operations, db: Database, register: Register, bodies: Bodies, wake: Callable[[], None]) -> None:
     """Adds the operator's questions about content to Exchange's operations."""
 
     async def sums() -> Response:
         """Lines of [type, patient, count, sum]."""
-        return lines(_groups(db, register))
+        return lines(_groups(db, register, bodies))
 
     async def rows(request: Request) -> Response:
         """[[type, patient, id, message, hash], …] of the asked groups."""
         wanted = {tuple(group) for group in (await asked(request, Groups)).of}
-        found = await _words(db, register)
+        found = await _words(db, register, bodies)
         return answer(
             [
                 [name, said.patient, id, said.message, said.hash]
@@ -92,26 +92,27 @@ def mount(operations: Operations, db: Database, register: Register, wake: Callab
         operations.router.add_api_route(path, act, methods=["POST"])
 
 
-async def _groups(db: Database, register: Register) -> AsyncIterator[Any]:
+async def _groups(db: Database, register: Register, bodies: Bodies) -> AsyncIterator[Any]:
     groups: dict[tuple[str, str], tuple[int, int]] = {}
-    for (name, _), said in (await _words(db, register)).items():
+    for (name, _), said in (await _words(db, register, bodies)).items():
         count, total = groups.get((name, said.patient), (0, 0))
         groups[name, said.patient] = count + 1, (total + said.hash) & MASK
     for (name, patient), (count, total) in groups.items():
         yield [name, patient, count, total]
 
 
-async def _words(db: Database, register: Register) -> Words:
+async def _words(db: Database, register: Register, bodies: Bodies) -> Words:
     """Everything that was told, as it stands now. Holds one entry per resource in memory."""
     found: Words = {}
     after = 0
     while rows := await db.pool.fetch(_TOLD, after, _PAGE):
-        await asyncio.to_thread(_take, found, rows, register)
+        await bodies.ready(db.pool, rows)
+        await asyncio.to_thread(_take, found, rows, register, bodies)
         after = rows[-1]["id"]
     return found
 
 
-def _take(found: Words, rows: Sequence[asyncpg.Record], register: Register) -> None:
+def _take(found: Words, rows: Sequence[asyncpg.Record], register: Register, bodies: Bodies) -> None:
     """Beside the event loop: acknowledgements go first."""
     for row in rows:
         sender = register.by_id.get(row["sender"] or "")
@@ -120,7 +121,7 @@ def _take(found: Words, rows: Sequence[asyncpg.Record], register: Register) -> N
         application, _, facility = row["source"].partition("|") if row["door"] == "mllp" else ("", "", "")
         origin = Origin(sender, application, facility, row["control_id"], row["id"], row["at"])
         try:
-            translations = translated(row["door"], opened(row["body"]), origin)
+            translations = translated(row["door"], bodies.opened(row), origin)
         except Problem:
             continue  # the translator of today refuses what that of then did not; the region keeps what was told
         for translation in translations:

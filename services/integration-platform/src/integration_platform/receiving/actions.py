@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from integration_platform.hl7v2.ack import ACCEPTED
 from integration_platform.receiving import store
+from integration_platform.receiving.bodies import Bodies
 from integration_platform.receiving.model import Incoming, Kept
 from kit.db import Database
 from kit.problems import Kind, Problem
@@ -56,8 +57,8 @@ class Waiting:
 class Receiver:
     """One per process. Messages are stored in the order of `give`, also over connections and doors."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, db: Database, bodies: Bodies) -> None:
+        self._db, self._bodies = db, bodies
         self.stored: Callable[[], None] = _nobody  # called after each commit
         self._waiting: list[Waiting] = []
         self._some = asyncio.Event()
@@ -154,7 +155,7 @@ class Receiver:
 
     async def _commit(self, messages: Sequence[Incoming]) -> list[Kept]:
         async with self._db.pool.acquire() as con, con.transaction():
-            kept = await store.add(con, messages)
+            kept = await store.add(con, messages, self._bodies)
         for message, one in zip(messages, kept, strict=True):
             if one.again:
                 REPEATED.labels(message.door).inc()

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from integration_platform.hl7v2.ack import ACCEPT
 from integration_platform.receiving import cloudevents, store
+from integration_platform.receiving.bodies import Bodies
 from integration_platform.receiving.model import Incoming
 from integration_platform.receiving.numbers import NotATestNumber, in_event, taken
 from integration_platform.senders.model import UnregisteredSender
@@ -19,12 +20,13 @@ TOPIC = "exchange.inbox.v1"
 
 
 def keeping(
-    register: Register, stored: Callable[[], None], *, demo: bool
+    register: Register, bodies: Bodies, stored: Callable[[], None], *, demo: bool
 ) -> Callable[[AsyncConnection, Sequence[CloudEvent]], Awaitable[None]]:
     """The handler of the topic. A message of nobody's, or one that cannot be read, is parked where people look."""
 
     async def keep(tx: AsyncConnection, events: Sequence[CloudEvent]) -> None:
-        await store.add(await driver(tx), [_incoming(register, event, demo) for event in events])
+        messages = [_incoming(register, event, demo) for event in events]
+        await store.add(await driver(tx), messages, bodies)
         stored()
 
     return keep

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from integration_platform.receiving.model import Incoming, Kept, clean, read_verdict, seal, written
+from integration_platform.receiving.bodies import Bodies
+from integration_platform.receiving.model import Incoming, Kept, clean, read_verdict, written
 from kit.problems import Problem
 
 Key = tuple[int, uuid.UUID]
@@ -21,15 +22,16 @@ _ADD = """
 with given as (
     select * from unnest(
         $1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::text[], $11::bytea[], $12::text[], $13::text[], $14::text[]
+        $10::text[], $11::bytea[], $12::text[], $13::text[], $14::text[], $15::bigint[]
     ) with ordinality as t (
         ident, digest, door, sender, came_from, source, kind, control_id, answer,
-        traceparent, body, code, reason, location, nth)
+        traceparent, body, code, reason, location, sealed_by, nth)
 ), added as (
     insert into message (
-        ident, digest, changed, door, sender, came_from, source, kind, control_id, answer, traceparent, body)
+        ident, digest, changed, door, sender, came_from, source, kind, control_id, answer, traceparent, body,
+        sealed_by)
     select g.ident, g.digest, exists (select from message m where m.ident = g.ident),
-        g.door, g.sender, g.came_from, g.source, g.kind, g.control_id, g.answer, g.traceparent, g.body
+        g.door, g.sender, g.came_from, g.source, g.kind, g.control_id, g.answer, g.traceparent, g.body, g.sealed_by
     from given g order by nth
     on conflict (ident, digest) do nothing
     returning id, ident, digest, at
@@ -47,7 +49,7 @@ select m.id, m.ident, m.digest, m.at, m.answer
 from message m join unnest($1::bigint[], $2::uuid[]) as t (ident, digest) using (ident, digest)"""
 
 
-async def add(con: Connection, messages: Sequence[Incoming]) -> list[Kept]:
+async def add(con: Connection, messages: Sequence[Incoming], bodies: Bodies) -> list[Kept]:
     """Stores what is new and finds what is known; in order. One statement, two when something was known.
 
     Must be alone in a transaction of its own or inside the caller's: message, fate and answer stand or fall together.
@@ -57,7 +59,7 @@ async def add(con: Connection, messages: Sequence[Incoming]) -> list[Kept]:
     for key, message in zip(keys, messages, strict=True):
         fresh.setdefault(key, message)
     found: dict[Key, Kept] = {}
-    for row in await con.fetch(_ADD, *_columns(fresh)):
+    for row in await con.fetch(_ADD, *_columns(fresh, await bodies.packed(list(fresh.values())))):
         key = (row["ident"], row["digest"])
         found[key] = Kept(row["id"], row["at"], fresh[key].verdict)
     known = [key for key in fresh if key not in found]
@@ -76,7 +78,7 @@ def _nth(kept: Kept, key: Key, seen: set[Key]) -> Kept:
     return kept
 
 
-def _columns(fresh: Mapping[Key, Incoming]) -> tuple[list[Any], ...]:
+def _columns(fresh: Mapping[Key, Incoming], packed: Sequence[tuple[bytes, int | None]]) -> tuple[list[Any], ...]:
     rows = [
         (
             ident,
@@ -89,12 +91,13 @@ def _columns(fresh: Mapping[Key, Incoming]) -> tuple[list[Any], ...]:
             clean(message.control_id),
             written(message.verdict),
             message.traceparent,
-            seal(message.raw),
+            body,
             message.refused.code if message.refused is not None else None,
             reason_of(message.refused) if message.refused is not None else None,
             message.refused.at if message.refused is not None else None,
+            sealed_by,
         )
-        for (ident, digest), message in fresh.items()
+        for ((ident, digest), message), (body, sealed_by) in zip(fresh.items(), packed, strict=True)
     ]
     return tuple(list(column) for column in zip(*rows, strict=True))
 

@@ -29,6 +29,7 @@ class Platform:
     before: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # earlier versions, newest first
     away: bool = False
     broken: set[str] = field(default_factory=set)  # types that answer 503
+    broken_after: int = 1_000  # pages of a whole record that are answered
     withheld: tuple[str, ...] = ()  # reasons: need-relation, blocked …
     state: dict[str, Any] = field(default_factory=dict)  # what the law says of every patient
     acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # taken: address, body
@@ -57,6 +58,7 @@ class Platform:
         app = web.Application()
         app.router.add_get("/fhir/{type}/{id}", self._read)
         app.router.add_get("/fhir/{type}/{id}/_history", self._versions)
+        app.router.add_get("/fhir/{type}/{id}/$everything", self._everything)
         app.router.add_post("/fhir/{type}/_search", self._search)
         app.router.add_get("/information/access/patients/{patient}", self._state)
         app.router.add_get("/information/access/patients/{patient}/acts", self._history)
@@ -132,6 +134,22 @@ class Platform:
         listed = [self.held[key], *self.before.get(key, ())] if key in self.held else []
         return web.json_response({"resourceType": "Bundle", "entry": [{"resource": one} for one in listed]})
 
+    async def _everything(self, request: web.Request) -> web.Response:
+        """Three resources a page, so that there are several; a page that `broken_after` counts beyond is a 503."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        id, begins = request.match_info["id"], int(request.query.get("_cursor", "0"))
+        if begins // 3 >= self.broken_after:
+            return web.json_response({}, status=503)
+        rows = [one for one in self.held.values() if one["id"] == id or _fits(one, "patient", f"Patient/{id}")]
+        entries = [
+            {"fullUrl": f"/fhir/{one['resourceType']}/{one['id']}", "resource": one}
+            for one in rows[begins : begins + 3]
+        ]
+        link = [{"relation": "next", "url": f"/fhir/x?_cursor={begins + 3}"}] if len(rows) > begins + 3 else []
+        return web.json_response({"resourceType": "Bundle", "link": link, "entry": entries})
+
     async def _search(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request)
         if refusal is not None:
@@ -183,8 +201,9 @@ def _at(found: dict[str, Any]) -> str:
 
 def _fits(found: dict[str, Any], name: str, value: str) -> bool:
     if name == "patient":
-        subject = found.get("subject") or found.get("patient") or {}
-        return subject.get("reference") == value
+        subject = found.get("subject") or found.get("patient") or found.get("for") or {}
+        actors = [part.get("actor", {}) for part in found.get("participant", ())]
+        return value in [one.get("reference") for one in (subject, *actors)]
     if name == "_id":
         return found["id"] in value.split(",")
     if name == "category":

@@ -73,6 +73,11 @@ async def _colleagues(request: Request, unit: str) -> tuple[Colleague, ...]:
     return Colleague(ANNA, "Anna Lind", "Läkare"), Colleague("SE0000000001-P002", "Bo Ek", "Överläkare")
 
 
+def _token_as(_: Request, reader: Reader, patient: str) -> str:
+    """A token that says both who reads and whose record."""
+    return f"{reader.token}-for-{patient}"
+
+
 def portal_app(platform: Platform, hub: Hub, sessions: set[str], client: Client) -> FastAPI:
     """The portal alone, on an app with the refusals of the house."""
 
@@ -95,6 +100,7 @@ def portal_app(platform: Platform, hub: Hub, sessions: set[str], client: Client)
             there,
             care=Care(client),
             colleagues=_colleagues,
+            token_as=_token_as,
         ),
     )
     return app

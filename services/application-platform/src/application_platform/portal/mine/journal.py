@@ -36,7 +36,7 @@ async def journal(
     kind, now, found = _kind(visa), datetime.now(ZONE), moment(fore)
     position = portal.hub.position  # taken before the record is asked: what comes in between is told again
     before = found.iso if found else ""
-    loaded = await chart.load(portal.record, mine.reader.token, mine.patient, kind, now.date(), before)
+    loaded = await chart.load(portal.record, mine.reader.token, mine.patient, kind, now.date(), before, staff=False)
     context = {
         **rows(portal, mine, loaded.page, kind, now.date()),
         "young": mine.young(loaded.person.born, now.date()),

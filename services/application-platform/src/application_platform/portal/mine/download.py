@@ -1,0 +1,111 @@
+"""The whole record to its patient: as a FHIR Bundle, streamed page by page, and as a page to read and print (PAT-13)."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response, StreamingResponse
+
+from application_platform.portal import render, timeline
+from application_platform.portal.access import NotTaken
+from application_platform.portal.mine.frame import InMine, Mine, framed, sent
+from application_platform.portal.person import person
+from application_platform.portal.reader import InPortal, Portal
+from application_platform.portal.record import NotAllowed, Part, Piece
+from application_platform.portal.refusals import PageRoute
+from application_platform.portal.swedish import ZONE
+from kit.problems import Problem
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter(prefix="/portal/mine/{patient}/download", route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("")
+async def download(request: Request, portal: InPortal, mine: InMine) -> Response:
+    """What there is to fetch, what it is for, and the two ways."""
+    return render.page(request, "mine/download.html", framed(portal, mine, "more"))
+
+
+@router.post("/file")
+async def file(
+    request: Request, portal: InPortal, mine: InMine, patient_: Annotated[str, Form(alias="patient")]
+) -> Response:
+    """A Bundle (collection) of everything that the reader's token is shown.
+
+    The first page is fetched before the answer begins, so that a refusal is a page. Where a later one fails the answer
+    breaks off: a file that is not whole is no JSON and never looks whole.
+    """
+    await sent(request, mine, patient_)
+    await _noted(portal, mine)
+    first = await portal.record.everything(mine.reader.token, mine.patient)
+    name = f"min-vard-{datetime.now(ZONE):%Y-%m-%d}.json"
+    headers = {**render.headers(), "Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_bundle(portal, mine, first), media_type="application/fhir+json", headers=headers)
+
+
+@router.get("/read")
+async def read(request: Request, portal: InPortal, mine: InMine) -> Response:
+    """The same as words, the newest first, to read and print."""
+    await _noted(portal, mine)
+    pieces = [piece async for piece in _pieces(portal, mine, None)]
+    resources = [msgspec.json.decode(piece.resource) for piece in pieces]
+    bundle = {"entry": [{"resource": one} for one in resources]}
+    entries = timeline.entries_from([bundle])
+    who: Mapping[str, Any] = next(
+        (one for one in resources if one.get("resourceType") == "Patient" and one.get("id") == mine.patient), {}
+    )
+    now = datetime.now(ZONE)
+    context = framed(
+        portal,
+        mine,
+        "more",
+        groups=timeline.by_month(entries),
+        count=len(entries),
+        person=person(who, now.date()),
+        at=now,
+        today=now.date(),
+        withheld=bool(timeline.reasons(bundle)),
+    )
+    return render.page(request, "mine/record.html", context)
+
+
+async def _noted(portal: Portal, mine: Mine) -> None:
+    """The law decides, and the log says that it was downloaded, before anything leaves (LOG-07, LOG-09)."""
+    try:
+        asked = {"what": "download", "patients": [mine.patient]}
+        await portal.access.post(mine.reader.token, "/information/access/looks", asked)
+    except NotTaken:
+        raise NotAllowed from None
+
+
+async def _pieces(portal: Portal, mine: Mine, first: Part | None) -> AsyncIterator[Piece]:
+    """Every resource once: registers come again with each page that points at them."""
+    known: set[str] = set()
+    part = first or await portal.record.everything(mine.reader.token, mine.patient)
+    while True:
+        for piece in part.pieces:
+            if not piece.fullUrl or piece.fullUrl not in known:
+                known.add(piece.fullUrl)
+                yield piece
+        if not part.cursor:
+            return
+        part = await portal.record.everything(mine.reader.token, mine.patient, part.cursor)
+
+
+async def _bundle(portal: Portal, mine: Mine, first: Part) -> AsyncIterator[bytes]:
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    yield b'{"resourceType":"Bundle","type":"collection","timestamp":"%s","entry":[' % at.encode()
+    lead = b""
+    try:
+        async for piece in _pieces(portal, mine, first):
+            address = msgspec.json.encode(piece.fullUrl)
+            yield lead + b'{"fullUrl":%s,"resource":%s}' % (address, bytes(piece.resource))
+            lead = b","
+    except Problem as problem:
+        log.warning("download broken off", code=problem.code)
+        raise
+    yield b"]}"

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from application_platform.portal.shell import day
+from application_platform.portal.shell.desk import Desk
 from application_platform.portal.timeline import Answer
 
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
@@ -160,5 +161,5 @@ def test_what_waits_for_another_unit_is_not_ours_although_an_active_choice_shows
         for id, unit in (("a", "SE-1"), ("b", "SE-2"), ("c", ""))
     )
     nobodys.pop("owner", None)
-    rows = day.waiting(answered(ours, theirs, nobodys), NOW, NOW.date(), "SE-1")
+    rows = day.waiting(answered(ours, theirs, nobodys), NOW, NOW.date(), Desk("", "SE-1"))
     assert {row.key for row in rows} == {"Task/a", "Task/c"}

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from application_platform.portal.record import NotAllowed, NotShown, SignedOut, Unreadable
+from application_platform.portal.record import NotAllowed, NotShown, Record, SignedOut, Unreadable
 from kit.http import Answer, Client
 from kit.problems import Kind, Problem
 
@@ -34,10 +34,11 @@ class NotTaken(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A resource as it lies at VIS, and its version."""
+    """A resource as it lies at VIS, and its version; `position` lets a reader of the record wait for it (FVM-Position)."""
 
     resource: Mapping[str, Any]
     version: str
+    position: str = ""
 
 
 class Care:
@@ -48,6 +49,7 @@ class Care:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self.record = Record(client, _FHIR)  # what VIS itself holds, of several patients too: the ward's board
 
     async def read(self, token: str, patient: str, type: str, id: str) -> Stored:
         """VIS's own copy. Raises NotShown too when it is about another patient."""
@@ -114,11 +116,15 @@ class Care:
 
     async def drafts(self, token: str, patient: str) -> list[Mapping[str, Any]]:
         """One's own drafts of this patient that are not filed, the newest first."""
-        reply = await self._send("GET", _DRAFTS, token, patient)
+        return [one for one in await self.every_draft(token) if one.get("patient") == patient]
+
+    async def every_draft(self, token: str) -> list[Mapping[str, Any]]:
+        """One's own drafts that are not filed, of whichever patient, the newest first; 200 at most."""
+        reply = await self._client.send("GET", _DRAFTS, bearer=token)
         found = _decoded(reply) if reply.status == 200 else _read(reply)
         if not isinstance(found, list):
             raise Unreadable
-        return [one for one in found if one.get("patient") == patient]
+        return found
 
     async def file(self, token: str, patient: str, draft: str, version: int, *, sign: bool) -> str:
         """The draft becomes a note, signed or not; again: the same one. The note's id."""
@@ -154,7 +160,8 @@ def _parameter(name: str, value: Any) -> dict[str, Any]:
 
 def _stored(reply: Answer) -> Stored:
     found = _read(reply)
-    return Stored(found, str(found.get("meta", {}).get("versionId", "")))
+    version = str(found.get("meta", {}).get("versionId", ""))
+    return Stored(found, version, reply.headers.get("fvm-position", ""))
 
 
 def _decoded(reply: Answer) -> Any:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 _KEPT = 5_000  # notices that a page which lost contact may still catch up with
+TASKS = "every/task"  # what pages that count tasks wait for, where others name a patient; no patient can have this id
 _WAITING = 500  # notices that one slow listener may be behind
 
 

@@ -5,14 +5,18 @@ from fastapi import FastAPI
 from application_platform.portal import doors, pages, render, review, stream, style
 from application_platform.portal.contact import listing, staff
 from application_platform.portal.contact import mine as messages
+from application_platform.portal.health_form import pages as health_form
 from application_platform.portal.mine import rooms
-from application_platform.portal.notes import one
+from application_platform.portal.notes import one, unsigned
 from application_platform.portal.notes import pages as notes
+from application_platform.portal.own_values import mine as own
+from application_platform.portal.own_values import staff as own_in_care
 from application_platform.portal.reader import Portal
-from application_platform.portal.results import acknowledging
+from application_platform.portal.results import acknowledging, several
 from application_platform.portal.results import pages as results
-from application_platform.portal.shell import myday
+from application_platform.portal.shell import density, inbox
 from application_platform.portal.summary import pages as summary
+from application_platform.portal.vitals import pages as vitals
 
 
 def mount(app: FastAPI, portal: Portal) -> None:
@@ -22,11 +26,21 @@ def mount(app: FastAPI, portal: Portal) -> None:
     """
     app.state.portal = portal
     app.state.render = render.page
-    for router in (myday.router, summary.router, results.router, notes.router, one.router, acknowledging.router):
+    for router in (
+        inbox.router,
+        unsigned.router,
+        several.router,
+        summary.router,
+        results.router,
+        notes.router,
+        one.router,
+        acknowledging.router,
+    ):
         app.include_router(router)
     for router in (pages.router, doors.router, *rooms.ROUTERS, review.router, stream.router, style.router):
         app.include_router(router)
-    for router in (listing.router, staff.router, messages.router):
+    for router in (listing.router, staff.router, messages.router, own.router, own_in_care.router, health_form.router):
         app.include_router(router)
+    app.include_router(vitals.router)
     app.mount(render.STATIC, render.Static(), name="portal-static")
     app.include_router(pages.lost)

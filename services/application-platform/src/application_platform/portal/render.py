@@ -20,6 +20,7 @@ _FOLDER = Path(str(files("application_platform.portal")))
 STATIC = "/portal/static"
 THEMES = ("light", "dark")
 THEME_COOKIE = "fvm_theme"
+DENSITY_COOKIE = "fvm_density"
 
 
 def policy(form_action: str = "'self'") -> str:
@@ -88,10 +89,11 @@ def page(
 ) -> HTMLResponse:
     """A page in Swedish; also what `app.state.render` is, for the pages of sign-in.
 
-    The reader's choice of light or dark comes from a cookie.
+    The reader's choices of light or dark, and of airy rows, come from cookies.
     """
     theme = request.cookies.get(THEME_COOKIE, "")
-    shown = {"theme": theme if theme in THEMES else "", **context}
+    airy = request.cookies.get(DENSITY_COOKIE) == "airy"
+    shown = {"theme": theme if theme in THEMES else "", "airy": airy, **context}
     return HTMLResponse(fragment(template, shown), status, headers=headers(form_action))
 
 

@@ -8,6 +8,18 @@ from typing import Any
 from application_platform.portal import timeline
 from application_platform.portal.entry import display, first, reference
 from application_platform.portal.person import Person, person
+from application_platform.portal.shell.desk import (
+    NOBODY,
+    PLACES,
+    Desk,
+    Offer,
+    Whose,
+    code,
+    of_others,
+    offer,
+    resting,
+    whose,
+)
 from application_platform.portal.swedish import NBSP, Moment, moment
 from application_platform.portal.timeline import Answer, Source
 from application_platform.portal.values import text_of
@@ -55,6 +67,9 @@ class Waiting:
     about: str = ""
     owner: str = ""
     focus: str = ""  # "Type/id" of what it is about
+    code: str = ""  # of urn:fvm:task (vis.care.tasks)
+    whose: Whose = "unit"
+    offer: Offer | None = None
 
     @property
     def address(self) -> str:
@@ -62,14 +77,15 @@ class Waiting:
         if self.person is None or not self.person.id:
             return ""
         type, _, id = self.focus.partition("/")
-        within = {"DiagnosticReport": f"/answers?svar={id}", "DocumentReference": f"/notes/{id}/edit"}.get(type, "")
-        return f"/portal/patients/{self.person.id}{within}"
+        within, _ = PLACES.get(type, ("", ""))
+        if self.code == "countersign":
+            within = "/notes/{id}"
+        return f"/portal/patients/{self.person.id}{within.format(id=id)}"
 
     @property
     def action(self) -> str:
         """What the button to that place says."""
-        words = {"DiagnosticReport": "Öppna svar", "DocumentReference": "Öppna anteckning"}
-        return words.get(self.focus.partition("/")[0], "Öppna journalen")
+        return PLACES.get(self.focus.partition("/")[0], ("", "Öppna journalen"))[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +116,21 @@ def visits(answer: Answer, today: date) -> list[Visit]:
     return sorted(rows.values(), key=lambda row: (_order(row.at), row.person.family))
 
 
-def waiting(answer: Answer, now: datetime, today: date, unit: str = "") -> list[Waiting]:
-    """Late first, then urgent, then the longest wait. With `unit` without what waits for other units, which an active choice
-    shows too."""
+def waiting(answer: Answer, now: datetime, today: date, desk: Desk = NOBODY) -> list[Waiting]:
+    """Late first, then urgent, then the longest wait. Without what waits for other units, which an active choice shows too,
+    unless it is offered to the reader."""
     people = _people(answer, today)
-    rows = [_waiting(found, people, now) for found in _matches(answer) if not (unit and _of_others(found, unit))]
+    rows = [
+        _waiting(found, people, now, desk)
+        for found in _matches(answer)
+        if not (desk.unit and of_others(found, desk)) and not resting(found, now)
+    ]
+    return ordered(rows)
+
+
+def ordered(rows: Iterable[Waiting]) -> list[Waiting]:
+    """Late first, then urgent, then the longest wait."""
     return sorted(rows, key=lambda row: (not row.late, not row.urgent, _order(row.since), row.key))
-
-
-def _of_others(task: Resource, unit: str) -> bool:
-    owner = reference(task.get("owner"))
-    return owner.startswith("Organization/") and owner != f"Organization/{unit}"
 
 
 def piles(rows: Iterable[Waiting], now: datetime) -> list[Pile]:
@@ -137,7 +157,7 @@ def _oldest(rows: Sequence[Waiting], now: datetime) -> str:
     return ago(min(times), now) if times else ""
 
 
-def _waiting(found: Resource, people: Mapping[str, Person], now: datetime) -> Waiting:
+def _waiting(found: Resource, people: Mapping[str, Person], now: datetime, desk: Desk) -> Waiting:
     key = _patient(found)
     due = moment(found.get("restriction", {}).get("period", {}).get("end"))
     return Waiting(
@@ -151,6 +171,9 @@ def _waiting(found: Resource, people: Mapping[str, Person], now: datetime) -> Wa
         about=display(found.get("focus")) or str(found.get("description", "")),
         owner=display(found.get("owner")),
         focus=reference(found.get("focus")),
+        code=code(found),
+        whose=whose(found, desk),
+        offer=offer(found, desk),
     )
 
 

@@ -3,7 +3,7 @@
 
 (() => {
   const OFF = "fvm-keys-off"; // a setting of this browser; never anything about a patient
-  const PLACES = { d: "/portal/", i: "/portal/inbox", p: "/portal/search" };
+  const PLACES = { d: "/portal/", i: "/portal/inbox", p: "/portal/search", a: "/portal/ward", b: "/portal/bookings" };
   const dialog = document.getElementById("keys");
   const choice = document.getElementById("keys-on");
   let after = 0; // until when a letter completes "g"
@@ -25,7 +25,7 @@
   }
 
   // The rows that J and K, and the arrows in a list of hits, go through.
-  const rows = () => [...document.querySelectorAll(".hit__link, [data-row] a, .event__title")].filter((one) => one.offsetParent);
+  const rows = () => [...document.querySelectorAll(".hit__link, [data-row] [data-main], [data-row]:not(:has([data-main])) a, .event__title")].filter((one) => one.offsetParent);
 
   function step(by) {
     const listed = rows();
@@ -43,9 +43,31 @@
     j: () => step(1),
     k: () => step(-1),
     g: () => { after = Date.now() + 1500; },
+    n: () => {
+      const notes = document.querySelector('.tabs .tab[href$="/notes"]');
+      if (notes) window.location.assign(`${notes.getAttribute("href")}/new`);
+    },
   };
 
+  // The tabs of the chart by their place; Alt with a letter stays the browser's own.
+  function tab(event) {
+    const place = /^Digit([1-9])$/.exec(event.code)?.[1];
+    const found = place && [...document.querySelectorAll(".tabs .tab")][Number(place) - 1];
+    if (!found || event.ctrlKey || event.metaKey || event.shiftKey) return false;
+    window.location.assign(found.href);
+    return true;
+  }
+
+  // The one thing on the page that a signature is for; an editor has its own.
+  function sign(event) {
+    const found = document.querySelectorAll("[data-sign]");
+    if (event.key !== "Enter" || !event.ctrlKey || found.length !== 1 || document.querySelector("dialog[open]")) return false;
+    found[0].click();
+    return true;
+  }
+
   document.addEventListener("keydown", (event) => {
+    if ((event.altKey && tab(event)) || sign(event)) event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrows = { ArrowDown: 1, ArrowUp: -1 };
     const inHits = document.activeElement?.matches(".hit__link") || (document.activeElement?.id === "q" && document.querySelector(".hit__link"));
@@ -57,9 +79,9 @@
     if (Date.now() < after && PLACES[event.key]) {
       event.preventDefault();
       window.location.assign(PLACES[event.key]);
-    } else if (document.querySelector(`button[data-key="${CSS.escape(event.key)}"]`)) {
+    } else if (document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)) {
       event.preventDefault();
-      document.querySelector(`button[data-key="${CSS.escape(event.key)}"]`).click();
+      document.querySelector(`[data-key="${CSS.escape(event.key)}"]`).click();
     } else if (KEYS[event.key]) {
       event.preventDefault();
       KEYS[event.key]();

@@ -191,6 +191,8 @@ async def _resolved(work: _Work, con: Connection) -> dict[Condition, list[Match]
     engine, actions = work.engine, work.actions
     writing = {action.condition for action in actions if action.condition is not None}
     await store.lock_conditions(con, (conditions.lock_value(engine.keys, one) for one in writing))
+    if work.searches:  # what they name may have been stored while we waited for the lock
+        work.searches = await conditions.plans(engine, work.request, work.wanted)
     deletes = sum(action.method == "DELETE" for action in actions)
     most = 2 + (engine.mount.most_deleted * deletes)  # what is deleted here does not count for the others
     return await conditions.resolve(con, engine, work.request.sight, work.wanted, work.searches, most)

@@ -56,6 +56,8 @@ def lacks(draft: Mapping[str, Any], patient: str, places: Mapping[str, Place]) -
         return "priority", "Prioriteten är rutin, förtur eller akut"
     if any(len(words) > LONGEST for words in (question(draft), background(draft))):
         return "note", f"Texten är för lång; högst {LONGEST} tecken tas emot"
+    if kind == "imaging" and not question(draft):
+        return "reasonCode", "Skriv frågeställningen till bilddiagnostiken"
     return _referral_lacks(draft, places) if kind == REFERRAL else None
 
 

@@ -53,6 +53,7 @@ async def a_platform(postgres_url: str, folder: Path, mode: str, **more: Any) ->
         parts = main.new_parts(settings, db)
         upkeep = main.new_upkeep(settings, parts)
         watch = KeyWatch(db, parts.office.issuer)
+        await parts.keys()
         await upkeep.begin()
         await watch.start()
         try:

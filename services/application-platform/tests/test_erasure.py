@@ -50,7 +50,7 @@ async def a_part(db: Database, patient: str, word: str, at: datetime, *, begun: 
 async def destroyed(db: Database, *resources: str) -> Any:
     order = Order(str(uuid.uuid4()), NOW, ["tolvan", "tolvan-2"], list(resources))
     async with db.pool.acquire() as con, con.transaction():
-        return await destroy(con, order, [])
+        return await destroy(None, con, order, [])
 
 
 async def test_rec_06_what_the_patient_took_part_with_goes_until_the_order(db: Database) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from application_platform import front
+from application_platform import front, sealed_words
 from application_platform.apps import allowing, authorize, launching, own, registry
 from application_platform.demo import api as demo
 from application_platform.erasing import eraser
@@ -41,6 +41,7 @@ from kit.db import Database
 from kit.http import Client
 from kit.inbox import Inbox
 from kit.kafka import Producer
+from kit.keyring import Keyring, keyring
 from kit.operations import Operations
 from kit.outbox import Relay
 from kit.process import Service
@@ -76,6 +77,18 @@ class Parts:
     operations: Operations
     region: Region
     persons: Persons
+    ring: Keyring | None = None
+
+    async def keys(self) -> None:
+        """Before anything is read or written. Keys are made on connections that no writer holds."""
+        if self.ring is not None:
+            self.ring.pool = self.db.pool
+            await self.ring.look()
+
+    async def keys_watched(self) -> None:
+        """A loop of every process: what others retired or destroyed."""
+        if self.ring is not None:
+            await self.ring.run()
 
 
 def new_parts(settings: Settings, db: Database) -> Parts:
@@ -89,7 +102,10 @@ def new_parts(settings: Settings, db: Database) -> Parts:
     own = Verifier(settings.jwks_url, settings.issuer, model.audience(settings.issuer, ["application"])[0])
     urls = {"vis": settings.vis_url, "information": settings.information_url}
     urls |= {"exchange": settings.exchange_url, "application": settings.application_url}
+    ring = keyring(settings.master_key, seals=settings.sealing)
+    sealed_words.give(db, ring)
     return Parts(
+        ring=ring,
         db=db,
         office=Office(issuer, settings.demo, limits, ClientKeys(demo=settings.demo)),
         portal=Portal(
@@ -131,7 +147,7 @@ def create_app(settings: Settings, parts: Parts, checks: dict[str, Check]) -> Fa
 def new_upkeep(settings: Settings, parts: Parts) -> Upkeep:
     secrets = settings.data / "secrets" if settings.data else None
     period = timedelta(days=settings.key_days)
-    return Upkeep(parts.db, demo=settings.demo, key_period=period, secrets=secrets)
+    return Upkeep(parts.db, parts.ring, demo=settings.demo, key_period=period, secrets=secrets)
 
 
 def build(settings: Settings) -> Service:
@@ -146,7 +162,7 @@ def build(settings: Settings) -> Service:
     )
     checks = {"kafka": answering(settings.broker), **neighbours.checks()}
     relay = Relay(db, producer, settings)
-    by_order = eraser(db, relay.wake)
+    by_order = eraser(db, parts.ring, relay.wake)
     return Service(
         name="application-platform",
         app=create_app(settings, parts, checks),
@@ -158,8 +174,8 @@ def build(settings: Settings) -> Service:
             upkeep.run,
             parts.operations.run,
         ],
-        loops_everywhere=[Ears(db, parts.portal.hub).run],
-        on_start=[by_order.before_serving, upkeep.begin, key_watch.start],
+        loops_everywhere=[Ears(db, parts.portal.hub).run, parts.keys_watched],
+        on_start=[parts.keys, by_order.before_serving, upkeep.begin, key_watch.start],
         on_stopping=[parts.portal.hub.stop],
         on_stop=[
             key_watch.stop,

@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application_platform.demo import people
 from application_platform.identity import sessions
+from application_platform.sealed_words import seal_what_was_before
 from application_platform.sign_in import elsewhere
 from application_platform.tokens import actions, assertions, grants, guesses, internal, keys, launches
 from kit.db import Database
+from kit.keyring import Keyring
 
 _EVERY = 60.0  # seconds
 _KEPT = timedelta(days=30)  # sessions and grants that are over, for whoever looks into an incident
@@ -21,8 +23,10 @@ class Upkeep:
 
     name = "upkeep"
 
-    def __init__(self, db: Database, *, demo: bool, key_period: timedelta, secrets: Path | None) -> None:
-        self._db = db
+    def __init__(
+        self, db: Database, ring: Keyring | None = None, *, demo: bool, key_period: timedelta, secrets: Path | None
+    ) -> None:
+        self._db, self._ring = db, ring
         self._demo = demo
         self._key_period = key_period
         self._secrets = secrets
@@ -49,6 +53,8 @@ class Upkeep:
             await keys.rotate_if_due(tx, at, self._key_period)
         async with self._db.transaction() as tx:
             await _forget(tx, at)
+        while await seal_what_was_before(self._db, self._ring):
+            pass
 
 
 async def _forget(tx: AsyncConnection, at: datetime) -> None:

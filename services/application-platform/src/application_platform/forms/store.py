@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application_platform.forms.model import Answers, Filled, Stale, Submitted
+from application_platform.sealed_words import hidden, shown
 
 _moment = sa.TIMESTAMP(timezone=True)
 metadata = sa.MetaData()
@@ -23,28 +24,28 @@ form_table = sa.Table(
     *(sa.Column(name, sa.Text) for name in ("by_id", "by_name", "by_role")),
     sa.Column("changed_at", _moment),
     sa.Column("submitted_at", _moment),
+    sa.Column("sealed", sa.LargeBinary),
 )
+_OF_FORM = [column.name for column in form_table.c if column.name != "sealed"]
 
 
 async def find(tx: AsyncConnection, patient: str, id: UUID) -> Filled | None:
     """This patient's form by its id."""
     mine = (form_table.c.id == id) & (form_table.c.patient == patient)
-    row = (await tx.execute(sa.select(form_table).where(mine))).one_or_none()
-    return _filled(row) if row else None
+    return await _one(tx, sa.select(form_table).where(mine))
 
 
 async def draft(tx: AsyncConnection, patient: str, form: str) -> Filled | None:
     """What is in progress."""
     table = form_table.c
     where = (table.patient == patient) & (table.form == form) & table.submitted_at.is_(None)
-    row = (await tx.execute(sa.select(form_table).where(where))).one_or_none()
-    return _filled(row) if row else None
+    return await _one(tx, sa.select(form_table).where(where))
 
 
 async def listed(tx: AsyncConnection, patient: str) -> list[Filled]:
     """The patient's forms, latest first."""
     query = sa.select(form_table).where(form_table.c.patient == patient).order_by(form_table.c.changed_at.desc())
-    return [_filled(row) for row in (await tx.execute(query.limit(50))).all()]
+    return await _all(tx, query.limit(50))
 
 
 async def save(tx: AsyncConnection, wanted: Filled, *, send: bool, at: datetime) -> Filled:
@@ -69,8 +70,7 @@ async def _held(tx: AsyncConnection, wanted: Filled) -> Filled | None:
     table = form_table.c
     same = (table.id == wanted.id) & (table.patient == wanted.patient)
     other = (table.patient == wanted.patient) & (table.form == wanted.form) & table.submitted_at.is_(None)
-    rows = (await tx.execute(sa.select(form_table).where(same | other).with_for_update())).all()
-    found = [_filled(row) for row in rows]
+    found = await _all(tx, sa.select(form_table).where(same | other).with_for_update())
     mine = next((one for one in found if one.id == wanted.id), None)
     if mine is None and found:
         raise Stale
@@ -78,17 +78,18 @@ async def _held(tx: AsyncConnection, wanted: Filled) -> Filled | None:
 
 
 async def _first(tx: AsyncConnection, wanted: Filled, sent: datetime | None) -> Filled:
-    values = {column.name: getattr(wanted, column.name) for column in form_table.c}
-    values |= {"version": 1, "submitted_at": sent}
+    values = {name: getattr(wanted, name) for name in _OF_FORM} | {"version": 1, "submitted_at": sent}
+    values = await hidden(tx, "health_form", wanted.patient, values)
     insert = pg.insert(form_table).values(values).on_conflict_do_nothing().returning(form_table)
-    row = (await tx.execute(insert)).one_or_none()
-    if row is None:  # somebody began the same form in the same moment
+    made = await _one(tx, insert)
+    if made is None:  # somebody began the same form in the same moment
         raise Stale
-    return _filled(row)
+    return made
 
 
 async def _over(tx: AsyncConnection, known: Filled, wanted: Filled, sent: datetime | None) -> Filled:
     values: dict[str, Any] = {
+        "id": known.id,
         "answers": dict(wanted.answers),
         "version": known.version + 1,
         "by_id": wanted.by_id,
@@ -97,11 +98,21 @@ async def _over(tx: AsyncConnection, known: Filled, wanted: Filled, sent: dateti
         "changed_at": wanted.changed_at,
         "submitted_at": sent,
     }
+    values = await hidden(tx, "health_form", known.patient, values)
     update = form_table.update().where(form_table.c.id == known.id).values(values).returning(form_table)
-    return _filled((await tx.execute(update)).one())
+    [made] = await _all(tx, update)
+    return made
+
+
+async def _one(tx: AsyncConnection, query: Any) -> Filled | None:
+    return next(iter(await _all(tx, query)), None)
+
+
+async def _all(tx: AsyncConnection, query: Any) -> list[Filled]:
+    return [_filled(row) for row in await shown(tx, "health_form", (await tx.execute(query)).all())]
 
 
 def _filled(row: Any) -> Filled:
     answers: Answers = row.answers
-    found = {column.name: getattr(row, column.name) for column in form_table.c}
+    found = {name: getattr(row, name) for name in _OF_FORM}
     return Filled(**{**found, "answers": answers})

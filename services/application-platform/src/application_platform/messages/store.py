@@ -20,6 +20,7 @@ from application_platform.messages.model import (
     Thread,
     ThreadClosed,
 )
+from application_platform.sealed_words import hidden, shown
 
 _MOST = 200  # threads of one list
 _ANY = sa.true()
@@ -37,6 +38,7 @@ thread_table = sa.Table(
     sa.Column("last_by", sa.Text),
     *(sa.Column(name, _moment) for name in ("begun_at", "changed_at", "patient_seen_at", "closed_at", "waiting_since")),
     sa.Column("closed_by", sa.Text),
+    sa.Column("sealed", sa.LargeBinary),
 )
 message_table = sa.Table(
     "message",
@@ -45,14 +47,17 @@ message_table = sa.Table(
     sa.Column("thread", sa.Uuid),
     *(sa.Column(name, sa.Text) for name in ("side", "by_id", "by_name", "by_title", "by_role", "body")),
     sa.Column("at", _moment),
+    sa.Column("sealed", sa.LargeBinary),
 )
+_OF_THREAD = [column.name for column in thread_table.c if column.name != "sealed"]
 
 
 async def begin(tx: AsyncConnection, thread: Thread, author: Author, body: str) -> bool:
     """A new thread with its first message; sent twice, begun once (False). Raises IdTaken when the id is of another one."""
-    columns = {column.name: getattr(thread, column.name) for column in thread_table.c}
+    columns = {name: getattr(thread, name) for name in _OF_THREAD}
     columns["waiting_since"] = thread.begun_at if thread.waiting else None
-    insert = pg.insert(thread_table).values(columns).on_conflict_do_nothing().returning(thread_table.c.id)
+    resting = await hidden(tx, "message_thread", thread.patient, columns)
+    insert = pg.insert(thread_table).values(resting).on_conflict_do_nothing().returning(thread_table.c.id)
     if (await tx.execute(insert)).first() is None:
         known = await _load(tx, thread.id)
         same = known is not None and (known.patient, known.unit, known.subject) == (
@@ -61,7 +66,7 @@ async def begin(tx: AsyncConnection, thread: Thread, author: Author, body: str) 
         if not same or not await _written(tx, thread.id, thread.id, author, body):
             raise IdTaken
         return False
-    await _put(tx, thread.id, Message(thread.id, author, body, thread.begun_at))
+    await _put(tx, thread, Message(thread.id, author, body, thread.begun_at))
     return True
 
 
@@ -78,7 +83,7 @@ async def answer(tx: AsyncConnection, thread: UUID, message: Message, *, seen: U
     if found.closed_at is not None:
         raise ThreadClosed
     await _unchanged(tx, thread, seen)
-    await _put(tx, thread, message)
+    await _put(tx, found, message)
     side = message.author.side
     changes: dict[str, Any] = {"last_by": side, "changed_at": message.at, "waiting_since": None}
     if side == "patient":
@@ -144,13 +149,13 @@ async def waiting(tx: AsyncConnection, unit: str) -> int:
 
 async def _listed(tx: AsyncConnection, where: Any, *order: Any) -> list[Thread]:
     rows = await tx.execute(sa.select(thread_table).where(where).order_by(*order, thread_table.c.id).limit(_MOST))
-    return [_thread(row) for row in rows.all()]
+    return [_thread(row) for row in await shown(tx, "message_thread", rows.all())]
 
 
 async def _load(tx: AsyncConnection, id: UUID, *, hold: bool = False, where: Any = _ANY) -> Thread | None:
     query = sa.select(thread_table).where((thread_table.c.id == id) & where)
-    row = (await tx.execute(query.with_for_update() if hold else query)).one_or_none()
-    return _thread(row) if row else None
+    rows = await shown(tx, "message_thread", (await tx.execute(query.with_for_update() if hold else query)).all())
+    return _thread(rows[0]) if rows else None
 
 
 async def _whole(tx: AsyncConnection, id: UUID, where: Any) -> Thread:
@@ -160,7 +165,7 @@ async def _whole(tx: AsyncConnection, id: UUID, where: Any) -> Thread:
     query = (
         sa.select(message_table).where(message_table.c.thread == id).order_by(message_table.c.at, message_table.c.id)
     )
-    return replace(found, messages=_messages((await tx.execute(query)).all()))
+    return replace(found, messages=_messages(await shown(tx, "message", (await tx.execute(query)).all())))
 
 
 async def _unchanged(tx: AsyncConnection, thread: UUID, seen: UUID | None) -> None:
@@ -171,28 +176,31 @@ async def _unchanged(tx: AsyncConnection, thread: UUID, seen: UUID | None) -> No
         raise Newer
 
 
-async def _put(tx: AsyncConnection, thread: UUID, message: Message) -> None:
+async def _put(tx: AsyncConnection, thread: Thread, message: Message) -> None:
     who = message.author
     values = {"side": who.side, "by_id": who.id, "by_name": who.name, "by_title": who.title, "by_role": who.role}
-    row = {"id": message.id, "thread": thread, "body": message.body, "at": message.at, **values}
+    row = {"id": message.id, "thread": thread.id, "body": message.body, "at": message.at, **values}
     try:
-        await tx.execute(message_table.insert().values(row))
+        await tx.execute(message_table.insert().values(await hidden(tx, "message", thread.patient, row)))
     except sa.exc.IntegrityError:
         raise IdTaken from None
 
 
 async def _written(tx: AsyncConnection, thread: UUID, id: UUID, author: Author, body: str) -> bool:
     """Whether exactly this was written before. Raises IdTaken when the id was used for something else."""
-    row = (await tx.execute(sa.select(message_table).where(message_table.c.id == id))).one_or_none()
-    if row is None:
+    rows = await shown(
+        tx, "message", (await tx.execute(sa.select(message_table).where(message_table.c.id == id))).all()
+    )
+    if not rows:
         return False
+    [row] = rows
     if (row.thread, row.by_id, row.body) != (thread, author.id, body):
         raise IdTaken
     return True
 
 
 def _thread(row: Any) -> Thread:
-    return Thread(**{column.name: getattr(row, column.name) for column in thread_table.c})
+    return Thread(**{name: getattr(row, name) for name in _OF_THREAD})
 
 
 def _messages(rows: Sequence[Any]) -> list[Message]:

@@ -18,8 +18,11 @@ class Vis:
     away: bool = False
     deaf: bool = False
     signed_out: bool = False
+    broken: set[str] = field(default_factory=set)  # types whose searches answer 503
     refusal: str = ""  # what every act is refused with
     acts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # operations of a type: name and body
+    ahead: dict[str, dict[str, Any]] = field(default_factory=dict)  # what VIS holds and the region does not yet
     pasts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # earlier versions by "Type/id", newest first
     contexts: list[str] = field(default_factory=list)
 
@@ -32,6 +35,7 @@ class Vis:
             ("GET", "/vis/fhir/{type}/{id}/_history", self._history),
             ("PUT", "/vis/fhir/{type}/{id}", self._update),
             ("POST", "/vis/fhir/{type}/{id}/${operation}", self._act),
+            ("POST", "/vis/fhir/{type}/${operation}", self._ask),
         ]
         for method, path, door in routes:
             app.router.add_route(method, path, self._answering(door))
@@ -54,11 +58,16 @@ class Vis:
         return web.json_response(listed, status=503 if self.away else 200)
 
     async def _found(self, request: web.Request) -> web.Response:
-        type, about = request.match_info["type"], (await request.post()).get("patient")
-        listed = [one for one in self.held.values() if one["resourceType"] == type]
-        listed = [one for one in listed if one.get("subject", {}).get("reference") == about]
-        entries = [{"resource": one} for one in listed]
-        return web.json_response({"entry": entries}, status=503 if self.away else 401 if self.signed_out else 200)
+        asked = await request.post()
+        type, about = request.match_info["type"], str(asked.get("patient", ""))
+        listed = [one for one in {**self.held, **self.ahead}.values() if one["resourceType"] == type]
+        listed = [one for one in listed if not about or _about(one) in about.split(",")]
+        entries = [{"resource": one, "search": {"mode": "match"}} for one in listed]
+        if "_include" in asked:
+            people = dict.fromkeys(_about(one) for one in listed)
+            entries += [{"resource": self.held[one], "search": {"mode": "include"}} for one in people if one in self.held]
+        lost = self.away or type in self.broken
+        return web.json_response({"entry": entries}, status=503 if lost else 401 if self.signed_out else 200)
 
     async def _tasks(self, _: web.Request) -> web.Response:
         listed = [{"resource": one} for one in self.held.values() if one["resourceType"] == "Task" and "focus" in one]
@@ -107,6 +116,13 @@ class Vis:
     def _version(self, key: str) -> str:
         return str(self.held.get(key, {}).get("meta", {}).get("versionId", "1"))
 
+    def _ask(self, request: web.Request, body: dict[str, Any]) -> Answered:
+        if self.refusal:
+            issue = {"details": {"coding": [{"code": "care/not-now"}]}, "diagnostics": self.refusal}
+            return 409, {"resourceType": "OperationOutcome", "issue": [issue]}
+        self.asked.append((request.match_info["operation"], body))
+        return 200, {"resourceType": "Bundle", "type": "collection"}
+
     def _act(self, request: web.Request, body: dict[str, Any]) -> Answered:
         key = f"{request.match_info['type']}/{request.match_info['id']}"
         values = {one["name"]: next(v for k, v in one.items() if k != "name") for one in body.get("parameter", ())}
@@ -123,3 +139,9 @@ class Vis:
             task = {"resourceType": "Task", "id": f"t-{key}", "status": "completed", "focus": {"reference": key}}
             self.held[f"Task/t-{key}"] = {**task, "input": [read], "note": [note], "meta": {}}
         return 200, self.held.get(key, {"resourceType": "Task"})
+
+
+def _about(found: dict[str, Any]) -> str:
+    """ "Patient/id" of whom it is about."""
+    named = found.get("subject") or found.get("patient") or found.get("for") or {}
+    return str(named.get("reference", ""))

@@ -14,7 +14,7 @@ KINDS = {
     "id": "valueId", "replaces": "valueId", "at": "valueDateTime", "oxygen": "valueBoolean",
     "consciousness": "valueCode", "temperature": "valueDecimal",
 }  # fmt: skip
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "respirations": 22, "spo2": 93, "oxygen": False, "systolic": 104, "diastolic": 62, "pulse": 96,
     "consciousness": "A", "temperature": 38.4,
 }  # fmt: skip  # 2 + 2 + 0 + 1 + 1 + 0 + 1

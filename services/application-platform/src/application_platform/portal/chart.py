@@ -3,8 +3,8 @@
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 from application_platform.portal import timeline
@@ -14,6 +14,7 @@ from application_platform.portal.person import Person, person
 from application_platform.portal.record import NotAllowed, NotShown, Record, Unreadable
 from application_platform.portal.timeline import Page, Source
 from application_platform.portal.values import codes_of, text_of
+from application_platform.portal.vitals import bedside
 from kit.problems import Unavailable
 
 _KEY = re.compile(r"[A-Z][A-Za-z]{1,40}/[A-Za-z0-9.\-]{1,64}")
@@ -47,22 +48,32 @@ class Chart:
     page: Page
 
 
-async def load(record: Record, token: str, patient: str, kind: str, today: date, before: str = "") -> Chart:
+async def load(
+    record: Record, token: str, patient: str, kind: str, today: date, before: str = "", *, staff: bool = True
+) -> Chart:
     """The chart from its top, or from `before`.
 
     Raises what `Record.patient` raises; an absent source only leaves its part unchecked.
     """
     head, rows = await asyncio.gather(
-        load_head(record, token, patient, today),
+        load_head(record, token, patient, today, staff=staff),
         load_page(record, token, patient, kind, before),
     )
     return Chart(head.person, (*head.notices, *of_law(rows.withheld)), rows)
 
 
-async def load_head(record: Record, token: str, patient: str, today: date) -> Head:
-    """Who it is and what must be known first; raises what `Record.patient` raises."""
-    found, warned = await asyncio.gather(record.patient(token, patient), _notices(record, token, patient))
-    return Head(person(found, today), warned)
+async def load_head(record: Record, token: str, patient: str, today: date, *, staff: bool = True) -> Head:
+    """Who it is and what must be known first, for `staff` also where they lie and the latest NEWS2; raises what
+    `Record.patient` raises."""
+    if not staff:
+        found, warned = await asyncio.gather(record.patient(token, patient), _notices(record, token, patient))
+        return Head(person(found, today), warned)
+    found, warned, here = await asyncio.gather(
+        record.patient(token, patient),
+        _notices(record, token, patient),
+        bedside.load(record, token, patient, datetime.now(UTC)),
+    )
+    return Head(replace(person(found, today), bedside=here), warned)
 
 
 def of_law(withheld: frozenset[str]) -> tuple[Notice, ...]:

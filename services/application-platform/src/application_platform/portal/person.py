@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from application_platform.portal.swedish import SEXES, age, moment
+from application_platform.portal.vitals.bedside import Bedside
 from fhircore.identifiers import NotAnIdentifier, canonical
 
 Resource = Mapping[str, Any]
@@ -51,6 +52,7 @@ class Person:
     protected: bool = False
     unidentified: bool = False  # nobody knows yet who it is
     unproven: bool = False  # the number breaks the rules of its kind: it says nothing about who it is
+    bedside: Bedside | None = None  # where they lie and the latest NEWS2; None where it was not asked for
 
     @property
     def name(self) -> str:

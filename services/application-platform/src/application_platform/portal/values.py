@@ -70,7 +70,7 @@ def result(observation: Resource) -> Result:
 def results(observation: Resource) -> tuple[Result, ...]:
     """The rows of an Observation: one, or one for each component (blood pressure is one: 108/62)."""
     parts = [part for part in observation.get("component", ()) if isinstance(part, Mapping)]
-    if not parts or _pressure(observation) is not None:
+    if not parts or _pressure(observation) is not None or observation.get("hasMember"):  # a score says itself what it is
         return (result(observation),)
     return tuple(result({**part, "id": observation.get("id"), "resourceType": "Observation"}) for part in parts)
 
@@ -121,7 +121,10 @@ def _value(observation: Resource) -> Value:
     written = _written(observation)
     if written:
         return Value(written, is_text=True)
-    reason = codes_of(observation.get("dataAbsentReason"))
+    absent = observation.get("dataAbsentReason")
+    if observation.get("hasMember") and text_of(absent):  # why a score has no sum
+        return Value(text_of(absent), is_text=True)
+    reason = codes_of(absent)
     return Value(next((_ABSENT[code] for code in reason if code in _ABSENT), "svar saknas"), is_text=True)
 
 

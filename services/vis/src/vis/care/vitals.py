@@ -11,46 +11,18 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from fhircore import vitals as terms
 from fhircore.news2 import CONSCIOUSNESS, PARAMETERS, YOUNGEST, Score, Vitals, score
+from fhircore.vitals import LEVELS, LOINC, OWN, POINTS, QUANTITIES, SNOMED, UCUM, Quantity
 from fhirserver.problems import Invalid
 from vis.care.asking import NotNow
 
 Resource = dict[str, Any]
 
-LOINC, UCUM, SNOMED = "http://loinc.org", "http://unitsofmeasure.org", "http://snomed.info/sct"
-OWN = "urn:fvm:vitals"  # what has no code of its own: whether oxygen is given
-POINTS = "urn:fvm:news2"  # the parameters of NEWS2, by their names in fhircore.news2, and its scale
-LEVELS = "urn:fvm:consciousness"
-NEWS2 = {"system": SNOMED, "code": "1104051000000101", "display": "NEWS2 total score"}
+NEWS2 = {"system": SNOMED, "code": terms.NEWS2, "display": "NEWS2 total score"}
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 _ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _JUDGED = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-_LEVELS = {"A": "Alert", "C": "Nytillkommen förvirring", "V": "Reagerar på tilltal", "P": "Reagerar på smärta",
-           "U": "Reagerar inte"}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A quantity that is measured: its codes, name and unit, and what no living person's value lies outside of."""
-
-    name: str
-    codes: tuple[str, ...]
-    text: str
-    unit: str
-    ucum: str
-    low: int
-    high: int
-
-
-QUANTITIES = (
-    Kind("respirations", ("9279-1",), "Andningsfrekvens", "/min", "/min", 0, 99),
-    Kind("spo2", ("2708-6", "59408-5"), "Syremättnad (SpO2)", "%", "%", 20, 100),
-    Kind("systolic", ("8480-6",), "Systoliskt blodtryck", "mmHg", "mm[Hg]", 30, 300),
-    Kind("diastolic", ("8462-4",), "Diastoliskt blodtryck", "mmHg", "mm[Hg]", 5, 200),
-    Kind("pulse", ("8867-4",), "Puls", "/min", "/min", 0, 300),
-    Kind("temperature", ("8310-5",), "Kroppstemperatur", "°C", "Cel", 20, 45),
-)
-_BY_NAME = {one.name: one for one in QUANTITIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +45,7 @@ class Taken:
 
 def vitals(found: Mapping[str, Any]) -> tuple[Vitals, int | None]:
     """The values of the parameters, and the diastolic pressure. Raises Invalid at the field of what cannot be."""
-    amounts = {one.name: _amount(one, found[one.name]) for one in QUANTITIES if one.name in found}
+    amounts = {one.name: _amount(one, found[one.name]) for one in QUANTITIES.values() if one.name in found}
     level, scale = found.get("consciousness"), found.get("scale", 1)
     if level is not None and level not in CONSCIOUSNESS:
         raise Invalid("Medvetandegrad är A, C, V, P eller U", at="consciousness")
@@ -99,15 +71,12 @@ def vitals(found: Mapping[str, Any]) -> tuple[Vitals, int | None]:
     return held, None if diastolic is None else int(diastolic)
 
 
-def _amount(kind: Kind, value: Any) -> Decimal:
+def _amount(kind: Quantity, value: Any) -> Decimal:
     amount = Decimal(str(value)) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
     if amount is None or not amount.is_finite():
         raise Invalid(f"{kind.text} är ett tal", at=kind.name)
-    decimals = 1 if kind.name == "temperature" else 0
-    if amount != round(amount, decimals):
-        raise Invalid(f"{kind.text} skrivs med {'högst en decimal' if decimals else 'hela tal'}", at=kind.name)
-    if not kind.low <= amount <= kind.high:
-        raise Invalid(f"{kind.text} är mellan {kind.low} och {kind.high} {kind.unit}", at=kind.name)
+    if fault := kind.fault(amount):
+        raise Invalid(fault, at=kind.name)
     return amount
 
 
@@ -130,7 +99,7 @@ def observations(taken: Taken) -> list[Resource]:
     values = taken.values
     found = [
         _observed(taken, one.name, _quantity(one, getattr(values, one.name)))
-        for one in QUANTITIES
+        for one in QUANTITIES.values()
         if one.name not in ("systolic", "diastolic") and getattr(values, one.name) is not None
     ]
     if values.systolic is not None:
@@ -139,25 +108,25 @@ def observations(taken: Taken) -> list[Resource]:
         code = {"coding": [{"system": OWN, "code": "oxygen", "display": "Syrgas"}], "text": "Syrgas"}
         found.append(_observed(taken, "oxygen", {"code": code, "valueBoolean": values.oxygen}))
     if values.consciousness is not None:
-        level = {"system": LEVELS, "code": values.consciousness, "display": _LEVELS[values.consciousness]}
-        value = {"coding": [level], "text": _LEVELS[values.consciousness]}
-        code = {"coding": [{"system": LOINC, "code": "80288-4"}], "text": "Medvetandegrad"}
+        level = {"system": LEVELS, "code": values.consciousness, "display": terms.LEVEL_TEXTS[values.consciousness]}
+        value = {"coding": [level], "text": terms.LEVEL_TEXTS[values.consciousness]}
+        code = {"coding": [{"system": LOINC, "code": terms.CONSCIOUSNESS}], "text": "Medvetandegrad"}
         found.append(_observed(taken, "consciousness", {"code": code, "valueCodeableConcept": value}))
     return [*found, _news2(taken, [one["id"] for one in found])]
 
 
-def _quantity(kind: Kind, amount: Any) -> Resource:
+def _quantity(kind: Quantity, amount: Any) -> Resource:
     coding = [{"system": LOINC, "code": code} for code in kind.codes]
     value = {"value": amount, "unit": kind.unit, "system": UCUM, "code": kind.ucum}
     return {"code": {"coding": coding, "text": kind.text}, "valueQuantity": value}
 
 
 def _pressure(systolic: int, diastolic: int | None) -> Resource:
-    lower = _quantity(_BY_NAME["diastolic"], diastolic)
+    lower = _quantity(QUANTITIES["diastolic"], diastolic)
     if diastolic is None:
         lower = {"code": lower["code"], "dataAbsentReason": _absent("not-performed", "Ej taget")}
-    code = {"coding": [{"system": LOINC, "code": "85354-9"}], "text": "Blodtryck"}
-    return {"code": code, "component": [_quantity(_BY_NAME["systolic"], systolic), lower]}
+    code = {"coding": [{"system": LOINC, "code": terms.PRESSURE}], "text": "Blodtryck"}
+    return {"code": code, "component": [_quantity(QUANTITIES["systolic"], systolic), lower]}
 
 
 def _observed(taken: Taken, name: str, value: Resource, category: str = "vital-signs") -> Resource:
@@ -179,7 +148,7 @@ def _news2(taken: Taken, members: list[str]) -> Resource:
     """The score, or why there is none; with the points of each parameter and the scale of SpO2."""
     found = taken.score
     parts = [_part(name, found.points.get(name)) for name in PARAMETERS]
-    scale = {"code": {"coding": [{"system": POINTS, "code": "scale"}]}, "valueInteger": taken.values.scale}
+    scale = {"code": _point("scale"), "valueInteger": taken.values.scale}
     value: Resource = {"code": {"coding": [NEWS2], "text": "NEWS2"}, "component": [*parts, scale]}
     if taken.child:
         value = {"code": value["code"], "dataAbsentReason": _absent("not-applicable", "NEWS2 gäller från 16 år")}
@@ -194,10 +163,13 @@ def _news2(taken: Taken, members: list[str]) -> Resource:
 
 
 def _part(name: str, points: int | None) -> Resource:
-    code = {"coding": [{"system": POINTS, "code": name}]}
     if points is None:
-        return {"code": code, "dataAbsentReason": _absent("not-performed", "Ej taget")}
-    return {"code": code, "valueInteger": points}
+        return {"code": _point(name), "dataAbsentReason": _absent("not-performed", "Ej taget")}
+    return {"code": _point(name), "valueInteger": points}
+
+
+def _point(name: str) -> Resource:
+    return {"coding": [{"system": POINTS, "code": name}], "text": terms.POINT_TEXTS[name]}
 
 
 def _absent(code: str, text: str) -> Resource:

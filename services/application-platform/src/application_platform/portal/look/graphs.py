@@ -58,8 +58,10 @@ def graph(
     limits: tuple[Decimal | None, Decimal | None] = (None, None),
     side: int = 6,
     size: float = 3,
+    times: tuple[datetime, datetime] | None = None,
 ) -> Graph | None:
-    """A graph of `dots` (any order), `side` units of room at the edges; None without dots.
+    """A graph of `dots` (any order), `side` units of room at the edges; None without dots. Graphs with the same `times` share an
+    axis.
 
     The scale holds every value and, where it has two ends, the reference interval: the same values always look the same.
     """
@@ -67,7 +69,8 @@ def graph(
         return None
     shown = sorted(dots, key=lambda dot: dot.at)
     bottom, top = _scale([dot.amount for dot in shown], limits)
-    begun, span = shown[0].at, (shown[-1].at - shown[0].at).total_seconds()
+    begun, ended = times or (shown[0].at, shown[-1].at)
+    span = (ended - begun).total_seconds()
 
     def across(dot: Dot) -> float:
         part = (dot.at - begun).total_seconds() / span if span else 1.0

@@ -1,0 +1,1 @@
+"""Vital signs (kontroller): measured, scored with NEWS2, corrected, and followed over time."""

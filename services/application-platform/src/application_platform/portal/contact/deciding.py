@@ -10,7 +10,7 @@ from application_platform.portal.reader import Portal, Reader
 from application_platform.portal.record import NotAllowed
 from kit.db import Database
 
-What = Literal["messages-read", "messages-write", "own-read", "own-write"]
+What = Literal["messages-read", "messages-write", "own-read", "own-write", "download"]
 Role = Literal["self", "guardian", "mandate", "staff"]
 
 _LOOKS = "/information/access/looks"

@@ -1,6 +1,5 @@
 """Names and times of a conversation as its pages say them."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,9 +9,10 @@ from application_platform.portal.swedish import ZONE, short_day
 _ROLES = {"guardian": "vårdnadshavare", "mandate": "ombud"}
 
 
-def words() -> dict[str, Callable[..., str]]:
-    """For templates: `on` (to patients), `stamp` (to staff) and `writer`."""
-    today = datetime.now(UTC).astimezone(ZONE).date()
+def words() -> dict[str, Any]:
+    """For templates: `on` (to patients), `stamp` (to staff) and `writer`; `now` is the clock when the page was made."""
+    now = datetime.now(UTC).astimezone(ZONE)
+    today = now.date()
 
     def on(at: datetime) -> str:
         """I dag 09:12 · 23 november 09:12"""
@@ -20,7 +20,7 @@ def words() -> dict[str, Callable[..., str]]:
         day = "I dag" if local.date() == today else short_day(local.date(), today)
         return f"{day} {local:%H:%M}"
 
-    return {"on": on, "stamp": stamp, "writer": writer}
+    return {"on": on, "stamp": stamp, "writer": writer, "now": f"{now:%H:%M}"}
 
 
 def stamp(at: datetime) -> str:

@@ -235,3 +235,49 @@ async def test_patients_write_no_notes(tolvan: ClientSession, served: Any) -> No
 
 async def test_the_proof_is_the_readers_own_and_names_who_is_signed_in(staff: ClientSession) -> None:
     assert await (await staff.get(f"{NOTES}/proof")).json() == {"csrf": "proof", "who": "SE0000000001-P001"}
+
+
+async def test_values_are_put_in_with_their_time_and_source(staff: ClientSession, platform: Any) -> None:
+    body = await (await staff.get(f"{NOTES}/insert")).text()
+    for put in (
+        "P-Kalium 5,2 mmol/L, högt (provsvar 2026-11-22 13:10)",
+        "Puls 96 /min (mätt 2026-11-23 08:40)",
+        "– Bisoprolol 5 mg, 1 tablett kl. 08:00",
+    ):
+        assert put in unescape(body)
+    platform.broken = {"Observation"}
+    away = await (await staff.get(f"{NOTES}/insert")).text()
+    assert "EJ KONTROLLERAD: mätvärden, provsvar" in re.sub(r"<[^>]+>", "", away)
+    platform.broken, platform.held["Observation/lab-0"]["status"] = set(), "preliminary"
+    assert "P-Kalium 5,2 mmol/L, högt, preliminärt (provsvar" in await (await staff.get(f"{NOTES}/insert")).text()
+
+
+async def test_who_signs_may_ask_a_colleague_to_countersign_at_once(staff: ClientSession, served: Any) -> None:
+    form = filled(act="sign", counter="SE0000000001-P002")
+    done = await (await sent(staff, form)).json()
+    assert done["done"] == "begard"
+    (_, (name, asked)) = served.vis.acts
+    assert (name, asked["key"]) == ("request-countersign", f"DocumentReference/{form['id']}")
+    assert asked["who"]["display"] == "Bo Ek"
+
+
+async def test_a_note_that_is_signed_stays_signed_when_nobody_could_be_asked(staff: ClientSession, served: Any) -> None:
+    plain = await sent(staff, filled(act="sign", counter="SE-NOBODY"), script=False)
+    assert plain.headers["location"].endswith("?klar=inte-begard")
+    assert [name for name, _ in served.vis.acts] == ["sign"]
+    shown = await words(await staff.get(plain.headers["location"]))
+    assert "Kontrasignering är INTE begärd" in shown
+
+
+async def test_a_correction_shows_what_it_changes_before_it_is_signed(
+    staff: ClientSession, served: Any, platform: Any
+) -> None:
+    platform.held["DocumentReference/doc-1"]["docStatus"] = "final"
+    form = filled("Förbättrad hjärtsvikt.", act="compare", corrects="true", doc="doc-1", heading="Text", version="1")
+    answer = await sent(staff, {**form, "why": "Fel ord"}, script=False)
+    body = await answer.text()
+    assert (answer.status, served.vis.acts) == (200, [])
+    assert "Det här ändras" in body
+    assert "Förbättrad</ins>" in re.sub(r"<span class=.hush.>[^<]*</span>", "", body)
+    assert 'value="Fel ord"' in body
+    assert "\nFörbättrad hjärtsvikt.</textarea>" in body

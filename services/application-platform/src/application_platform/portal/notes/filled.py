@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, Field
 
 from application_platform.portal.notes import model
+from application_platform.portal.notes.marks import Piece
 from application_platform.portal.notes.model import Section
 from application_platform.portal.notes.writing import Words
 from application_platform.portal.swedish import Moment
@@ -39,7 +40,8 @@ class Filled(BaseModel):
     text: list[str] = Field(max_length=20)
     corrects: bool = False
     why: str = Field(default="", max_length=500)
-    act: str = Field(default="save", pattern=r"^(save|keep|sign)$")  # as a draft, into the record unsigned, signed
+    act: str = Field(default="save", pattern=r"^(save|keep|sign|compare)$")  # a draft, unsigned, signed; what differs
+    counter: str = Field(default="", max_length=100)  # who is asked to countersign: an HSA-id, or "unit"
 
     @property
     def words(self) -> Words:
@@ -52,11 +54,13 @@ class Filled(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The editor: the form, what was refused, the text that is corrected, and when a draft was saved that goes on here."""
+    """The editor: the form, what was refused, the text that is corrected and what differs, and when a draft was saved that
+    goes on here."""
 
     form: Filled
     told: Told = field(default_factory=lambda: Told(200, ""))
     before: str = ""
+    pieces: tuple[Piece, ...] = ()  # what the correction changes
     resumed: Moment | None = None
 
 

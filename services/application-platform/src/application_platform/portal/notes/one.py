@@ -16,6 +16,7 @@ from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotAllowed, NotShown, SignedOut
 from application_platform.portal.refusals import PageRoute
 from application_platform.portal.shell.sheet import sheet, staffs
+from application_platform.portal.shell.whom import whom
 from application_platform.portal.swedish import moment
 from application_platform.sign_in import browser
 from kit.problems import Problem
@@ -119,13 +120,8 @@ async def _values(request: Request, portal: Portal, reader: Reader, filled: Act)
         return {"reason:valueString": filled.reason.strip()}
     if filled.act != "ask":
         return {}
-    held = reader.commission
-    if filled.who == "unit" and held is not None:
-        return {"who:valueReference": {"reference": f"Organization/{held.unit}", "display": held.unit_name}}
-    known = {one.id: one for one in await portal.colleagues(request, held.unit if held else "")}
-    if filled.who not in known:
-        raise NotTaken("Välj vem som ska kontrasignera.")
-    return {"who:valueReference": known[filled.who].reference}
+    to = await whom(request, portal, reader, filled.who, "Välj vem som ska kontrasignera.")
+    return {"who:valueReference": to}
 
 
 async def _was_mine(portal: Portal, reader: Reader, patient: str, doc: str, act: str) -> bool:

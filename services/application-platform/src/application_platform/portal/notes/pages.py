@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from application_platform.portal import chart, render
 from application_platform.portal.care import NotTaken, Stale
-from application_platform.portal.notes import model, writing
+from application_platform.portal.notes import marks, model, writing
 from application_platform.portal.notes.filled import Filled, Shown, Told, after_template, blank, wrong
 from application_platform.portal.notes.model import Section
 from application_platform.portal.notes.writing import AlreadySigned, Writer
@@ -20,6 +21,7 @@ from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotAllowed, NotShown, SignedOut
 from application_platform.portal.refusals import PageRoute
 from application_platform.portal.shell.sheet import sheet, staffs
+from application_platform.portal.shell.whom import whom
 from application_platform.portal.swedish import ZONE, moment
 from application_platform.sign_in import browser
 from kit.problems import Problem
@@ -41,6 +43,8 @@ _WORDS: tuple[tuple[type[Problem], int, str], ...] = (
 )
 _DONE = {
     "signerad": "Anteckningen är signerad. Den syns i listan inom några sekunder.",
+    "begard": "Anteckningen är signerad, och kontrasignering är begärd. Den syns i listan inom några sekunder.",
+    "inte-begard": "Anteckningen är signerad. Kontrasignering är INTE begärd: begär den på anteckningens egen sida.",
     "osignerad": "Anteckningen är sparad i journalen, osignerad. Den syns i listan inom några sekunder.",
     "utkast": "Utkastet är sparat. Bara du ser det.",
 }
@@ -132,16 +136,48 @@ async def save(
     lacking = wrong(filled, patient)
     if lacking:
         return await _refused(request, portal, reader, patient, filled, Told(422, lacking))
+    if filled.act == "compare":
+        return await _editor(request, portal, reader, patient, await _compared(writer, Shown(filled)))
     try:
         version = await _kept(writer, filled)
     except Problem as problem:
         log.info("note not stored", code=problem.code)
         return await _refused(request, portal, reader, patient, filled, await _told(writer, filled, problem))
+    done = {"keep": "osignerad", "save": "utkast"}.get(filled.act) or await _asked(
+        request, portal, reader, writer, filled
+    )
     if not request.headers.get("hx-request"):
-        done = {"sign": "signerad", "keep": "osignerad", "save": "utkast"}[filled.act]
         return RedirectResponse(f"/portal/patients/{patient}/notes?klar={done}", 303)
     clock = f"{datetime.now(UTC).astimezone(ZONE):%H:%M}"
-    return JSONResponse({"clock": clock, "act": filled.act, "version": version}, headers=render.headers())
+    told = {"clock": clock, "act": filled.act, "version": version, "done": done}
+    return JSONResponse(told, headers=render.headers())
+
+
+async def _asked(request: Request, portal: Portal, reader: Reader, writer: Writer, filled: Filled) -> str:
+    """After a signature: asks whom the form names to countersign. The word for what became of it."""
+    if not filled.counter:
+        return "signerad"
+    try:
+        who = await whom(request, portal, reader, filled.counter, "")
+        await writing.ask_to_countersign(writer, filled.doc or str(filled.id), who)
+    except Problem as problem:
+        log.info("countersigning not asked for", code=problem.code)
+        return "inte-begard"
+    return "begard"
+
+
+async def _compared(writer: Writer, shown: Shown) -> Shown:
+    """A correction with the text that it corrects, and what differs; without them where the note cannot be read now."""
+    if not shown.form.corrects:
+        return shown
+    try:
+        held = await writer.care.read(writer.token, writer.patient, "DocumentReference", shown.form.doc)
+    except SignedOut:
+        raise
+    except Problem:
+        return shown
+    before = model.text(held.resource)
+    return replace(shown, before=before, pieces=marks.difference(before, shown.form.words.text))
 
 
 async def _kept(writer: Writer, filled: Filled) -> str:
@@ -199,9 +235,13 @@ async def _refused(
         return JSONResponse(
             {"words": told.words, "theirs": told.theirs, "version": told.version}, told.status, headers=render.headers()
         )
-    return await _editor(request, portal, reader, patient, Shown(filled, told))
+    shown = await _compared(_writer(portal, reader, patient), Shown(filled, told))
+    return await _editor(request, portal, reader, patient, shown)
 
 
 async def _editor(request: Request, portal: Portal, reader: Reader, patient: str, shown: Shown) -> Response:
     found = await sheet(portal, reader, staffs(reader, patient), "notes", [])
-    return render.page(request, "staff/editor.html", {**found.context, "shown": shown}, shown.told.status)
+    unit = reader.commission.unit if reader.commission else ""
+    others = [one for one in await portal.colleagues(request, unit) if one.id != reader.person]
+    context = {**found.context, "shown": shown, "colleagues": others}
+    return render.page(request, "staff/editor.html", context, shown.told.status)

@@ -1,6 +1,7 @@
 """The acts on a note: a draft that saves itself, keeping it unsigned, signing, and correcting so that both texts stay."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,3 +84,10 @@ async def correct(writer: Writer, id: str, text: str, reason: str, version: str)
         raise Stale
     values = {"text:valueString": text, "reason:valueString": reason}
     await writer.care.act(writer.token, writer.patient, f"{_TYPE}/{id}", "correct", values)
+
+
+async def ask_to_countersign(writer: Writer, id: str, who: Mapping[str, Any]) -> None:
+    """A person or a unit is asked; again: nothing more happens. Raises NotTaken with VIS's words."""
+    await writer.care.act(
+        writer.token, writer.patient, f"{_TYPE}/{id}", "request-countersign", {"who:valueReference": who}
+    )

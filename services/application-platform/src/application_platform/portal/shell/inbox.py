@@ -18,6 +18,7 @@ from application_platform.portal.refusals import PageRoute
 from application_platform.portal.shell import day
 from application_platform.portal.shell.sheet import staffs
 from application_platform.portal.shell.waits import waits
+from application_platform.portal.shell.whom import whom
 from application_platform.sign_in import browser
 from kit.problems import Problem
 
@@ -126,13 +127,8 @@ async def _values(request: Request, portal: Portal, reader: Reader, filled: Act)
     said = {"comment:valueString": filled.comment.strip()}
     if filled.act == "decline":
         return said
-    held = reader.commission
-    if filled.to == "unit" and held is not None:
-        return {"to:valueReference": {"reference": f"Organization/{held.unit}", "display": held.unit_name}, **said}
-    known = {one.id: one for one in await portal.colleagues(request, held.unit if held else "")}
-    if filled.to not in known:
-        raise NotTaken("Välj vem som ska ta emot uppgiften.")
-    return {"to:valueReference": known[filled.to].reference, **said}
+    to = await whom(request, portal, reader, filled.to, "Välj vem som ska ta emot uppgiften.")
+    return {"to:valueReference": to, **said}
 
 
 def _words(problem: Problem) -> tuple[int, str]:

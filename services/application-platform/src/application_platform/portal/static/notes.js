@@ -54,6 +54,10 @@
   }
 
   form.addEventListener("submit", (event) => {
+    if (event.submitter?.value === "compare") {
+      leaving = true; // the same words come back with what differs
+      return;
+    }
     event.preventDefault();
     press(event.submitter?.value || "save");
   });
@@ -104,7 +108,7 @@
     theirs.hidden = true;
     if (told.act !== "save") {
       leaving = true;
-      window.location.assign(`${form.dataset.done}?klar=${told.act === "sign" ? "signerad" : "osignerad"}`);
+      window.location.assign(`${form.dataset.done}?klar=${told.done}`);
       return;
     }
     field("version").value = told.version;

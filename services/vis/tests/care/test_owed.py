@@ -55,6 +55,18 @@ def test_a_result_that_is_withdrawn_takes_its_open_task_with_it() -> None:
     assert task_for(a_result("r1", status="entered-in-error"), {**(task or {}), "status": "completed"}, NOW) is None
 
 
+def test_an_abnormal_result_is_late_after_a_day_and_others_after_a_week_counted_again_when_it_is_corrected() -> None:
+    ends = [
+        (task_for(a_result("r1", abnormal=odd), None, NOW) or {})["restriction"]["period"]["end"]
+        for odd in (True, False)
+    ]
+    assert ends == ["2026-11-27T12:00:00+00:00", "2026-12-03T12:00:00+00:00"]
+    task = task_for(a_result("r1"), None, NOW - timedelta(days=30))
+    done = {**(task or {}), "status": "completed", "input": [{"type": {"text": "version"}, "valueString": "1"}]}
+    again = task_for(a_result("r1", version="2"), done, NOW)
+    assert (again or {})["restriction"]["period"]["end"] == "2026-12-03T12:00:00+00:00"
+
+
 def test_what_is_withdrawn_and_then_answered_again_is_owed_again() -> None:
     task = task_for(a_result("r1"), None, NOW)
     gone = task_for(a_result("r1", status="cancelled"), task, NOW)

@@ -44,7 +44,7 @@ async def request_countersign(engine: Engine, request: Request, id: str) -> Answ
         kept, answer = standing
         if kept.get("status") in tasks.OPEN and offers.same(kept.get("owner", {}), to):
             return answer
-        again = {name: task[name] for name in ("status", "owner", "requester", "lastModified")}
+        again = {name: task[name] for name in ("status", "owner", "requester", "lastModified", "restriction")}
 
         def anew(kept: notes.Resource) -> notes.Resource:
             rest = {name: value for name, value in offers.settled(kept).items() if name != "executionPeriod"}

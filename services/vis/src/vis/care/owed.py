@@ -189,9 +189,15 @@ def _withdrawn(task: Resource, why: str, now: datetime) -> Resource:
     return task | changed
 
 
+def _again(task: Resource, why: str, now: datetime) -> Resource:
+    """Owed once more, in a time of its own."""
+    urgent = task.get("priority") == "urgent"
+    changed = {"status": "requested", "lastModified": now.isoformat(timespec="seconds"), "statusReason": {"text": why}}
+    return task | changed | tasks.due("result", now, urgent=urgent)
+
+
 def task_for(result: Mapping[str, Any], standing: Resource | None, now: datetime) -> Resource | None:
     """The task as it shall be; None where nothing changes (pure)."""
-    moment = now.isoformat(timespec="seconds")
     if result["status"] in WITHDRAWN:
         if standing is None or standing["status"] not in tasks.OPEN:
             return None
@@ -205,13 +211,9 @@ def task_for(result: Mapping[str, Any], standing: Resource | None, now: datetime
         )
         return made if owner else {name: value for name, value in made.items() if name != "owner"}
     if standing["status"] == "completed" and results.version_of(standing) not in ("", result["version"]):
-        return standing | {"status": "requested", "lastModified": moment, "statusReason": {"text": "Svaret är rättat"}}
+        return _again(standing, "Svaret är rättat", now)
     if standing["status"] == "cancelled":  # it was withdrawn, or at another patient, and is neither any more
-        return standing | {
-            "status": "requested",
-            "lastModified": moment,
-            "statusReason": {"text": "Svaret gäller igen"},
-        }
+        return _again(standing, "Svaret gäller igen", now)
     return None
 
 

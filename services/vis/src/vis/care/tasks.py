@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -34,6 +34,18 @@ TEXTS: dict[str, str] = {
 }
 
 
+# Days until a task is late, then those of an urgent one; a kind that is not here is late when who raises it says so.
+LATE: dict[str, tuple[int, int]] = {"result": (7, 1), "unsigned": (3, 3), "countersign": (7, 7), "renewal": (3, 3)}
+
+
+def due(kind: str, at: datetime, *, urgent: bool = False) -> Resource:
+    """Until when it is in time, as the element `restriction` of a Task; empty where the kind has no time of its own."""
+    if kind not in LATE:
+        return {}
+    end = at + timedelta(days=LATE[kind][urgent])
+    return {"restriction": {"period": {"end": end.isoformat(timespec="seconds")}}}
+
+
 def id_of(kind: Kind, focus: str) -> str:
     """The id of the task of this kind about `focus` (Type/id)."""
     return str(uuid.uuid5(_NAMES, f"{kind} {focus}"))
@@ -59,6 +71,7 @@ def made(kind: Kind, focus: str, patient: str, owner: Resource, at: datetime, *,
         "authoredOn": moment,
         "lastModified": moment,
         "owner": owner,
+        **due(kind, at, urgent=urgent),
     }
 
 

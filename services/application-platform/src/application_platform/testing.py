@@ -29,6 +29,7 @@ class Platform:
     before: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # earlier versions, newest first
     away: bool = False
     broken: set[str] = field(default_factory=set)  # types that answer 503
+    deaf_history: bool = False
     broken_after: int = 1_000  # pages of a whole record that are answered
     withheld: tuple[str, ...] = ()  # reasons: need-relation, blocked …
     state: dict[str, Any] = field(default_factory=dict)  # what the law says of every patient
@@ -130,6 +131,8 @@ class Platform:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        if self.deaf_history:
+            return web.json_response({}, status=503)
         key = f"{request.match_info['type']}/{request.match_info['id']}"
         listed = [self.held[key], *self.before.get(key, ())] if key in self.held else []
         return web.json_response({"resourceType": "Bundle", "entry": [{"resource": one} for one in listed]})

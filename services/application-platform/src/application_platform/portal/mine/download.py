@@ -10,11 +10,11 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response, StreamingResponse
 
 from application_platform.portal import render, timeline
-from application_platform.portal.access import NotTaken
+from application_platform.portal.contact.deciding import look
 from application_platform.portal.mine.frame import InMine, Mine, framed, sent
 from application_platform.portal.person import person
 from application_platform.portal.reader import InPortal, Portal
-from application_platform.portal.record import NotAllowed, Part, Piece
+from application_platform.portal.record import Part, Piece
 from application_platform.portal.refusals import PageRoute
 from application_platform.portal.swedish import ZONE
 from kit.problems import Problem
@@ -34,13 +34,13 @@ async def download(request: Request, portal: InPortal, mine: InMine) -> Response
 async def file(
     request: Request, portal: InPortal, mine: InMine, patient_: Annotated[str, Form(alias="patient")]
 ) -> Response:
-    """A Bundle (collection) of everything that the reader's token is shown.
+    """A Bundle (collection) of everything that the reader's token is shown; the law decides and logs it first (LOG-07, LOG-09).
 
     The first page is fetched before the answer begins, so that a refusal is a page. Where a later one fails the answer
     breaks off: a file that is not whole is no JSON and never looks whole.
     """
     await sent(request, mine, patient_)
-    await _noted(portal, mine)
+    await look(portal, mine.reader, "download", [mine.patient])
     first = await portal.record.everything(mine.reader.token, mine.patient)
     name = f"min-vard-{datetime.now(ZONE):%Y-%m-%d}.json"
     headers = {**render.headers(), "Content-Disposition": f'attachment; filename="{name}"'}
@@ -50,7 +50,7 @@ async def file(
 @router.get("/read")
 async def read(request: Request, portal: InPortal, mine: InMine) -> Response:
     """The same as words, the newest first, to read and print."""
-    await _noted(portal, mine)
+    await look(portal, mine.reader, "download", [mine.patient])
     pieces = [piece async for piece in _pieces(portal, mine, None)]
     resources = [msgspec.json.decode(piece.resource) for piece in pieces]
     bundle = {"entry": [{"resource": one} for one in resources]}
@@ -71,15 +71,6 @@ async def read(request: Request, portal: InPortal, mine: InMine) -> Response:
         withheld=bool(timeline.reasons(bundle)),
     )
     return render.page(request, "mine/record.html", context)
-
-
-async def _noted(portal: Portal, mine: Mine) -> None:
-    """The law decides, and the log says that it was downloaded, before anything leaves (LOG-07, LOG-09)."""
-    try:
-        asked = {"what": "download", "patients": [mine.patient]}
-        await portal.access.post(mine.reader.token, "/information/access/looks", asked)
-    except NotTaken:
-        raise NotAllowed from None
 
 
 async def _pieces(portal: Portal, mine: Mine, first: Part | None) -> AsyncIterator[Piece]:

@@ -90,6 +90,24 @@ async def test_what_cannot_be_told_is_parked_with_a_reason_and_the_rest_goes_on(
     assert len(await exchange.told()) == 1
 
 
+@pytest.mark.parametrize("pid", ["PID|1||||Ek^Eva", "PID|1"])
+async def test_an_answer_about_nobody_is_kept_whole_and_owed_by_the_operators_until_it_is_replayed(
+    exchange: Any, pid: str
+) -> None:
+    await exchange.send(
+        a_message("ORU^R01", pid, "OBR|1||F1|A^A^L", "OBX|1|NM|K^Kalium^L||6.7|mmol/L|||||F", control="NOONE")
+    )
+    await exchange.translate()
+    assert await exchange.told() == []
+    [parked] = await exchange.messages(state="parked")
+    assert (parked["control_id"], parked["code"]) == ("NOONE", "exchange/missing-identity")
+    async with exchange.client() as operator:
+        answer = await operator.post(f"/exchange/messages/{parked['id']}/replay")
+    assert answer.json()["state"] == "received"
+    await exchange.translate()
+    assert [one["code"] for one in await exchange.messages(state="parked")] == ["exchange/missing-identity"]
+
+
 async def test_a_fault_of_ours_parks_one_message_and_a_replay_tells_it(
     exchange: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,22 @@ async def test_the_page_shows_the_picture_and_what_is_set_aside_without_content(
     assert next(iter(services.bearers)).startswith("Bearer ey")
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("exchange/missing-identity", "det framgår inte vem det gäller"),
+        ("exchange/no-such-order", "avsändaren känner inte igen beställningen eller patienten"),
+    ],
+)
+async def test_an_answer_without_a_patient_waits_at_the_operators_in_words(
+    operator: AsyncClient, services: Any, code: str, words: str
+) -> None:
+    services.held = [{**services.held[0], "id": "exchange-9", "topic": "hl7v2", "reader": "exchange", "code": code}]
+    page = await operator.get("/portal/region")
+    assert words in page.text
+    assert 'href="/portal/region/messages/exchange-9"' in page.text
+
+
 async def test_the_live_part_takes_no_focus(operator: AsyncClient) -> None:
     part = (await operator.get("/portal/region/picture")).text
 

@@ -41,6 +41,7 @@ _CODES = {
     "exchange/missing-segment": "ett segment saknas som måste finnas",
     "exchange/missing-identity": "det framgår inte vem det gäller",
     "exchange/several-persons": "meddelandet gäller flera personer",
+    "exchange/no-such-order": "avsändaren känner inte igen beställningen eller patienten",
     "exchange/unknown-character-set": "teckenkodningen är okänd",
     "exchange/wrong-character-set": "tecknen stämmer inte med den angivna kodningen",
     "exchange/unreadable-event": "händelsen går inte att läsa",

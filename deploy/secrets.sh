@@ -20,7 +20,7 @@ for service in vis information exchange application; do
     keep "${service}_database_url" "postgresql://$role:$(password)@$POSTGRES/$role$OPTIONS"
 done
 # What wraps the keys that patients' data is sealed with: without them nothing of it can be read again.
-for service in vis information; do
+for service in vis information exchange application; do
     keep "${service}_master_key" "$(head -c 32 /dev/urandom | base64)"
 done
 # Kafka's users, for compose.tls.yaml: a file each, and all together for the broker.

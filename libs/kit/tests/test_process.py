@@ -17,6 +17,7 @@ from cryptography import x509
 
 from kit.db import Database
 from kit.process import Down, supervise
+from kit.sealing import Master
 from kit.testing_tls import Authority
 
 
@@ -182,11 +183,23 @@ async def test_a_server_does_not_loop(db: Database) -> None:
 
 
 async def test_a_service_refuses_a_database_of_the_other_mode(db: Database) -> None:
-    async with sample(db, "all", FVM_MODE="production") as service:
+    async with sample(db, "all", FVM_MODE="production", FVM_MASTER_KEY=Master.new()) as service:
         out, _ = await asyncio.wait_for(service.process.communicate(), 30)
 
     assert service.process.returncode == 1
     assert b"created for a demo region, but the service was started with FVM_MODE=production" in out
+
+
+async def test_d8_production_does_not_run_without_a_master_key_and_says_so(db: Database) -> None:
+    async with sample(db, "serve", FVM_MODE="production") as service:
+        out, _ = await asyncio.wait_for(service.process.communicate(), 30)
+    assert service.process.returncode == 1
+    assert b"FVM_MASTER_KEY is not set (nor FVM_MASTER_KEY_FILE)" in out
+    assert b"openssl rand -base64 32" in out
+    async with sample(db, "serve", FVM_MODE="production", FVM_MASTER_KEY="c2hvcnQ=") as service:
+        out, _ = await asyncio.wait_for(service.process.communicate(), 30)
+    assert b"FVM_MASTER_KEY is wrong: a master key is 32 bytes" in out
+    assert b"c2hvcnQ" not in out
 
 
 async def test_a_loop_is_well_again_only_after_it_has_run_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

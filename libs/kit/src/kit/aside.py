@@ -62,8 +62,8 @@ class Shown(msgspec.Struct):
 
 
 async def said(found: Shown, opening: Opening | None) -> bytes | None:
-    """What a message says; nothing where it was sealed with a key that is destroyed. Raises Unavailable while the maker of keys is
-    away."""
+    """What a message says; nothing where it was sealed with a key that is destroyed. Raises Unavailable while the maker of keys
+    is away."""
     if opening is None or not found.body or not is_sealed(found.body):
         return found.body
     about = found.attributes

@@ -45,9 +45,7 @@ class Service:
     loops: Sequence[Hook] = ()  # of a worker
     loops_everywhere: Sequence[Hook] = ()  # what each process needs for itself, also one that only serves
     on_start: Sequence[Hook] = ()  # after the database is open, before loops and HTTP
-    on_stopping: Sequence[
-        Hook
-    ] = ()  # when told to stop, before open requests are waited for (streams never end by themselves)
+    on_stopping: Sequence[Hook] = ()  # when told to stop, before open requests are waited for (streams do not end)
     on_stop: Sequence[Hook] = ()  # after loops and HTTP have ended, before the database closes
     migrations: str = ""
 
@@ -73,6 +71,7 @@ async def _main(build: Callable[[S], Service], settings: S, role: str) -> None:
     if role in ("all", "migrate") and service.migrations:
         await migrate(settings.database_url, service.migrations, mode=settings.mode)
     if role != "migrate":
+        settings.must_have_keys()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -186,6 +186,15 @@ class Settings(KafkaSettings):
             raise ValueError("FVM_CERTIFICATE and FVM_KEY are set together")
         return self
 
+    def must_have_keys(self) -> None:
+        """What a production region stores of patients is always sealed (D8). Raises WrongSettings."""
+        if self.mode == "production" and not self.master_key:
+            raise WrongSettings(
+                "FVM_MASTER_KEY is not set (nor FVM_MASTER_KEY_FILE), and a production region does not run without it: it wraps"
+                " the keys that patients' data is sealed with. Make one with `openssl rand -base64 32`; docs/how-to/erase-by-order.md"
+                " says how a region that has run without one begins."
+            )
+
     def topic(self, name: str) -> str:
         """The topic as the broker knows it: `vis.record.v1` is `north.vis.record.v1` in region north."""
         return f"{self.region}.{name}" if self.region else name

@@ -23,7 +23,9 @@ from application_platform.settings import Settings
 from application_platform.sign_in import signed_in
 from application_platform.sign_in.signed_in import NotSignedIn
 from application_platform.testing import Platform
+from application_platform.testing_bookings import Times
 from application_platform.testing_care import Vis
+from application_platform.testing_medicines import Pharmacy
 from kit.caller import Commission
 from kit.http import Client
 from kit.problems import Problem
@@ -54,6 +56,8 @@ class Served:
     platform: Platform
     sessions: set[str]
     vis: Vis
+    times: Times
+    pharmacy: Pharmacy
 
 
 async def _reader_of(request: Request) -> Reader:
@@ -115,6 +119,10 @@ async def serving(
     `db` holds what the portal stores itself.
     """
     vis, behind = Vis(platform.held), platform.app()
+    times = Times(vis)
+    times.mount(behind)
+    pharmacy = Pharmacy(vis)
+    pharmacy.mount(behind)
     vis.mount(behind)
     runner = web.AppRunner(behind)
     await runner.setup()
@@ -136,7 +144,7 @@ async def serving(
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}"
         app.state.settings = app.state.settings.model_copy(update={"public_url": public_url or url})
-        yield Served(url, hub, platform, sessions, vis)
+        yield Served(url, hub, platform, sessions, vis, times, pharmacy)
     finally:
         await hub.stop()
         server.should_exit = True

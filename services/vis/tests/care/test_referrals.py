@@ -1,6 +1,7 @@
 """A referral at both ends: sent, received, accepted, returned, forwarded, answered, taken back; by the law, once, in step."""
 
 import asyncio
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,7 +9,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from kit.caller import Commission
+from kit.caller import Caller, Commission
 from vis.care import orders, referrals
 from vis.care.asking import NotNow
 
@@ -216,6 +217,8 @@ async def test_a_referral_is_received_accepted_and_answered_and_the_answer_is_ow
         "answered",
         [*"ABCFG"],
     )
+    (at,) = (one["valueReference"]["display"] for one in mine["extension"] if one["url"] == "urn:fvm:ordered-at")
+    assert at == "Norrby"
     report = (await anna.get(f"/DiagnosticReport/{referrals.report_id(order)}")).json()
     assert report["conclusion"] == "Inga tecken till retinopati. Ny kontroll om två år."
     found = await tasks_of(ward, patient)
@@ -347,3 +350,12 @@ async def test_every_end_is_the_patients_in_context(ward: Any, anna: Any, eva: A
     assert (await act(anna, other, order, "cancel", reason="Fel")).status_code in (403, 422)
     assert (await act(eva, other, copy, "accept")).status_code in (403, 422)
     assert referrals.state((await anna.get(f"/ServiceRequest/{order}")).json()) == "sent"
+
+
+def test_a_long_answer_is_a_document_whose_lines_are_kept() -> None:
+    caller = Caller("SE-EVA", "staff", "portal", name="Eva", commission=OGON)
+    order = {"id": "r", "subject": {"reference": "Patient/p"}, "code": {"text": "Foto"}}
+    short, long = (orders.answer(order, {}, caller, text, NOW) for text in ("Inga tecken.", "Rad ett.\nRad två."))
+    assert (short["conclusion"], "presentedForm" in short) == ("Inga tecken.", False)
+    assert base64.b64decode(long["presentedForm"][0]["data"]).decode() == "Rad ett.\nRad två."
+    assert "conclusion" not in long

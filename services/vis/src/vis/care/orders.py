@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from kit.caller import Caller
-from vis.care import referrals, tasks
+from vis.care import notes, referrals, tasks
 from vis.care.asking import NotNow, person
 from vis.care.places import Place
 
@@ -19,7 +19,9 @@ TESTS = ("laboratory", "imaging")
 CATEGORIES = {"laboratory": "Laboratorium", "imaging": "Bilddiagnostik", REFERRAL: "Remiss"}
 CATEGORY = "urn:fvm:order-category"
 NUMBER = "urn:fvm:order"  # the system of an order's number
+ORDERED_AT = "urn:fvm:ordered-at"  # an extension: the unit of who ordered
 MOST = 40  # orders of one signature
+ONE_LINE = 300  # characters
 LONGEST = 20_000  # characters of a question, a background or an answer
 _KEPT = (
     "code", "priority", "reasonCode", "reasonReference", "note", "performer", "encounter", "bodySite", "occurrenceDateTime",
@@ -78,6 +80,7 @@ def signed(draft: Mapping[str, Any], caller: Caller, at: datetime, basket: str) 
         "resourceType": "ServiceRequest",
         "id": id,
         **kept,
+        "extension": [{"url": ORDERED_AT, "valueReference": tasks.unit(caller)}],
         "identifier": [{"type": _TYPE, "system": NUMBER, "value": number_of(id)}],
         "requisition": {"system": NUMBER, "value": basket},
         "status": "active",
@@ -112,8 +115,15 @@ def answer(order: Mapping[str, Any], copy: Mapping[str, Any], caller: Caller, te
         "issued": moment,
         "performer": copy.get("performer", []),
         "resultsInterpreter": [person(caller)],
-        "conclusion": text,
+        **_said(text, at),
     }
+
+
+def _said(text: str, at: datetime) -> Resource:
+    """One line is a conclusion; a longer text is a document, whose lines are kept."""
+    if len(text) <= ONE_LINE and "\n" not in text:
+        return {"conclusion": text}
+    return {"presentedForm": [notes.attachment(text, "Remissvar", at)]}
 
 
 def task(

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from application_platform.portal import timeline
-from application_platform.portal.entry import display, first, reference
+from application_platform.portal.entry import display, first
 from application_platform.portal.referrals.steps import part, passed
 from application_platform.portal.swedish import Moment, moment
 from application_platform.portal.timeline import Source
@@ -37,6 +37,7 @@ _STATUSES = {
     "revoked": ("Makulerad", "", ""),
     "entered-in-error": ("Felregistrerad", "", ""),
 }
+_AT = "urn:fvm:ordered-at"
 _UNDER_WAY = {"draft", "active", "on-hold"}
 _RECEIVERS = {
     "sent": ("receive", "accept", "return", "forward", "answer"),
@@ -71,6 +72,7 @@ class Order:
     holds: str
     unit: str
     by: str
+    sender: str  # the unit of who ordered
     state: str  # of a referral that was sent, "" of all else
     word: str
     look: str
@@ -88,7 +90,6 @@ class Order:
     told: bool
     version: str
     acts: tuple[str, ...]
-    report: str = ""  # what it was answered with: the id of the report
 
     @property
     def kind_word(self) -> str:
@@ -140,6 +141,9 @@ def order(found: Resource, now: datetime, *, told: bool = True) -> Order:
         holds=", ".join(text_of(one) for one in found.get("orderDetail", ()) if text_of(one)),
         unit=display(first(found.get("performer"))),
         by=display(found.get("requester")),
+        sender=next(
+            (display(one.get("valueReference")) for one in found.get("extension", ()) if one.get("url") == _AT), ""
+        ),
         state=state,
         word=word,
         look=look,
@@ -160,11 +164,6 @@ def order(found: Resource, now: datetime, *, told: bool = True) -> Order:
         version=str(found.get("meta", {}).get("versionId", "")),
         acts=acts,
     )
-
-
-def ends(found: Resource) -> str:
-    """Of a received copy: the id of the sender's order; "" of all else."""
-    return reference(first(found.get("basedOn"))).removeprefix("ServiceRequest/")
 
 
 def _notes(notes: Iterable[Resource]) -> Iterable[Note]:

@@ -48,3 +48,28 @@ def a_panel(patient: str, id: str, total: int | None, hours_ago: float = 1.0, **
         )  # fmt: skip
     score["hasMember"] = [{"reference": f"Observation/{one['id']}"} for one in members]
     return [*members, score]
+
+
+UNIT = "SE0000000001-1001"
+
+
+def a_bed(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Location", "id": f"b{number}", "status": "active", "name": f"Avd 52, sal {number}, säng 1",
+        "physicalType": {"coding": [{"code": "bd"}]}, "managingOrganization": {"reference": f"Organization/{UNIT}"}, **more,
+    }  # fmt: skip
+
+
+def a_stay(
+    patient: str, bed: int | None, days: float = 1.5, status: str = "in-progress", **more: Any
+) -> dict[str, Any]:
+    """A stay of the unit, its id "stay-" and the patient's; without `bed` in none."""
+    start = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+    place = {"location": {"reference": f"Location/b{bed}", "display": f"Avd 52, sal {bed}, säng 1"}, "status": "active"}
+    return {
+        "resourceType": "Encounter", "id": f"stay-{patient}", "status": status, "class": {"code": "IMP"},
+        "subject": {"reference": f"Patient/{patient}"}, "period": {"start": start} if status != "planned" else {},
+        "location": [place] if bed is not None else [], "reasonCode": [{"text": "Hjärtsvikt"}],
+        "serviceProvider": {"reference": f"Organization/{UNIT}", "display": "Avdelning 52"},
+        "participant": [{"individual": {"display": "Samir Haddad, sjuksköterska"}}], **more,
+    }  # fmt: skip

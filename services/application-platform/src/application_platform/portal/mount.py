@@ -26,6 +26,8 @@ from application_platform.portal.results import pages as results
 from application_platform.portal.shell import density, inbox
 from application_platform.portal.summary import pages as summary
 from application_platform.portal.vitals import pages as vitals
+from application_platform.portal.ward import pages as ward
+from application_platform.portal.ward import stay
 
 
 def mount(app: FastAPI, portal: Portal) -> None:
@@ -51,7 +53,7 @@ def mount(app: FastAPI, portal: Portal) -> None:
         app.include_router(router)
     for router in (listing.router, staff.router, messages.router, own.router, own_in_care.router, health_form.router):
         app.include_router(router)
-    for router in (vitals.router, orders.router, order.router, referrals.router):
+    for router in (vitals.router, ward.router, stay.router, orders.router, order.router, referrals.router):
         app.include_router(router)
     for router in (diary.router, holding.router, bookings.router, choosing.router, my_bookings.router):
         app.include_router(router)

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/portal", include_in_schema=False)
 
 _HEARTBEAT = 15.0  # seconds of silence before a comment, so that a dead connection shows
 _LOOK = 4  # heartbeats between two looks at whether the session still lives
-_MOST = 30  # patients that one browser may wait for
+_MOST = 120  # patients that one browser may wait for: a ward's board, and the charts beside it
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
 

@@ -4,7 +4,7 @@
 (() => {
   const LOST_AFTER = 3000; // milliseconds without contact before the reader is told
 
-  // Holds the one EventSource. `post` tells a listener; every listener is { patient, ticket, post }.
+  // Holds the one EventSource. `post` tells a listener; every listener is { watch: [{ patient, ticket }, …], post }.
   function newStream() {
     const listeners = new Set();
     let source = null;
@@ -30,7 +30,7 @@
 
     function connect(again = false) {
       const watched = new Map();
-      for (const { patient, ticket } of listeners) watched.set(patient, ticket);
+      for (const { watch } of listeners) for (const { patient, ticket } of watch) watched.set(patient, ticket);
       const wanted = [...watched].map(([patient, ticket]) => `${patient}~${ticket}`).sort().join();
       if (source && wanted === key && !again) return;
       source?.close();
@@ -83,6 +83,9 @@
     };
   }
 
+  // A page waits for one patient, or for all those on a board.
+  const watchOf = ({ patient, ticket, watch }) => watch || [{ patient, ticket }];
+
   // A page may have been rendered before the stream's last notice: it begins there, and hears some things twice.
   function older(one, other) {
     const [epochOne, numberOne] = one.split("-");
@@ -99,7 +102,7 @@
         if (listener) stream.remove(listener);
         listener = null;
         if (data.kind === "listen") {
-          listener = { patient: data.patient, ticket: data.ticket, post: (message) => port.postMessage(message) };
+          listener = { watch: watchOf(data), post: (message) => port.postMessage(message) };
           stream.add(listener, data.after);
         }
       };
@@ -112,7 +115,7 @@
     stream(wanted, hear) {
       const address = document.querySelector("script[data-stream]").src;
       if (typeof SharedWorker === "undefined") {
-        newStream().add({ ...wanted, post: hear }, wanted.after);
+        newStream().add({ watch: watchOf(wanted), post: hear }, wanted.after);
         return;
       }
       const { port } = new SharedWorker(address, { name: "fvm-news" });

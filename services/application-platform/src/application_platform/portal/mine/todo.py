@@ -3,19 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from application_platform.portal.entry import Entry, display, first, reference
+from application_platform.portal.bookings.upcoming import Booking
+from application_platform.portal.entry import Entry
+from application_platform.portal.medication.model import Medicine
 from application_platform.portal.mine.answers import FRESH
-from application_platform.portal.swedish import WEEKDAYS, ZONE, Moment, moment, short_day
-from application_platform.portal.values import codes_of, text_of
+from application_platform.portal.referrals.steps import Steps
+from application_platform.portal.swedish import WEEKDAYS, ZONE, short_day
 
-Resource = Mapping[str, Any]
-
-_COMING = {"booked", "pending", "arrived"}
 _SOON = timedelta(days=14)  # a visit nearer than this is something to do
 ENDING = timedelta(days=30)  # a prescription that ends within this is worth renewing now
-VIDEO = {"VR", "video", "448337001"}  # ActCode VR; SNOMED CT telemedicine consultation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +27,6 @@ class Todo:
     action: str
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A booked visit: `when` in words to a patient, `where` and `who` as they are known."""
-
-    at: Moment
-    title: str
-    when: str
-    where: str
-    key: str
-    video: bool = False
-
-    @property
-    def id(self) -> str:
-        return self.key.partition("/")[2]
-
-
 def greeting(now: datetime) -> str:
     """By the time of day in Sweden."""
     hour = now.astimezone(ZONE).hour
@@ -58,59 +39,25 @@ def today_in_words(now: datetime) -> str:
     return f"{WEEKDAYS[day.weekday()]} {short_day(day, day)}"
 
 
-def near(day: date, today: date) -> str:
-    """i dag, i morgon, onsdag 9 december."""
-    if day == today:
-        return "i dag"
-    if day == today + timedelta(days=1):
-        return "i morgon"
-    return f"{WEEKDAYS[day.weekday()]} {short_day(day, today)}"
-
-
-def visits(found: Iterable[Resource], now: datetime) -> list[Visit]:
-    """Appointments that are booked and not over, the next one first."""
-    coming = [(moment(one.get("start")), one) for one in found if one.get("status") in _COMING]
-    rest = [(at, one) for at, one in coming if at is not None and _ends(one, at) > now]
-    return [_visit(at, one, now) for at, one in sorted(rest, key=lambda pair: pair[0].at)]
-
-
-def _ends(one: Resource, begins: Moment) -> datetime:
-    end = moment(one.get("end"))
-    return end.at if end else begins.at + timedelta(hours=1)
-
-
-def _visit(at: Moment, one: Resource, now: datetime) -> Visit:
-    actors = [(reference(part.get("actor")), display(part.get("actor"))) for part in one.get("participant", ())]
-    people = [name for key, name in actors if key.startswith(("Practitioner", "PractitionerRole")) and name]
-    places = [
-        name for key, name in actors if key.startswith(("Location", "HealthcareService", "Organization")) and name
-    ]
-    kinds = (
-        codes_of(one.get("serviceType")) | codes_of(one.get("appointmentType")) | codes_of(one.get("serviceCategory"))
-    )
-    video = bool(kinds & VIDEO)
-    title = text_of(first(one.get("serviceType"))) or text_of(one.get("appointmentType")) or "Besök"
-    return Visit(
-        at=at,
-        title=title,
-        when=f"{near(at.day, now.astimezone(ZONE).date())} {at.clock}".strip(),
-        where=", ".join(dict.fromkeys([*people, *places])),
-        key=f"Appointment/{one.get('id')}",
-        video=video,
-    )
-
-
 def since(now: datetime) -> datetime:
     """The place in time of what has come: after the visits of today and tomorrow, before all later ones."""
     return datetime.combine(now.astimezone(ZONE).date() + timedelta(days=2), datetime.min.time(), ZONE)
 
 
-def of_visits(listed: Sequence[Visit], base: str, now: datetime) -> list[Todo]:
-    """The next visit, when it is soon."""
-    soon = [one for one in listed if one.at.at < now + _SOON][:1]
+def of_bookings(listed: Sequence[Booking], base: str, now: datetime) -> list[Todo]:
+    """The next visit, when it is soon. `listed`: what is to come, the nearest first."""
+    today = now.astimezone(ZONE).date()
     return [
-        Todo(one.at.at, "calendar", f"{one.title} {one.when}", one.where, f"{base}/bookings", "Se tiden")
-        for one in soon
+        Todo(
+            one.at.at,
+            "calendar",
+            f"{one.what or 'Besök'} {one.when(today)}",
+            ", ".join(part for part in (one.who, one.place) if part),
+            f"{base}/bookings/{one.id}",
+            "Se tiden",
+        )
+        for one in listed[:1]
+        if one.at is not None and one.at.at < now + _SOON
     ]
 
 
@@ -143,21 +90,47 @@ def of_messages(unread: int, base: str, now: datetime) -> list[Todo]:
     return [Todo(since(now), "messages-square", title, "Från din mottagning.", f"{base}/messages", "Läs")]
 
 
-def of_medicines(found: Iterable[Resource], base: str, today: date) -> list[Todo]:
-    """Prescriptions in force whose last day is near: when, not whether they should be renewed."""
+def of_form(base: str, now: datetime) -> list[Todo]:
+    """A health form that is begun and not sent."""
+    line = "Det du har svarat är sparat. Fortsätt när det passar dig."
+    return [
+        Todo(since(now), "clipboard-list", "Hälsoformuläret är inte skickat", line, f"{base}/forms/health", "Fortsätt")
+    ]
+
+
+def of_medicines(rows: Sequence[Medicine], told: Mapping[str, str], base: str, now: datetime) -> list[Todo]:
+    """Answers to a wish for renewal, and prescriptions whose last day is near: when, not whether they should be renewed.
+
+    `told`: how far a wish has come, in words, by the medicine's key.
+    """
+    today = now.astimezone(ZONE).date()
     listed = []
-    for one in found:
-        ends = moment(one.get("dispenseRequest", {}).get("validityPeriod", {}).get("end"))
-        if one.get("status") != "active" or ends is None or not today <= ends.day <= today + ENDING:
-            continue
-        name = (
-            text_of(one.get("medicationCodeableConcept")) or display(one.get("medicationReference")) or "Ett läkemedel"
-        )
-        title = f"Receptet på {name} gäller till {short_day(ends.day, today)}"
-        listed.append(
-            Todo(ends.at, "pill", title, "Sedan går det inte att hämta ut mer.", f"{base}/medicines", "Förnya")
-        )
+    for one in rows:
+        asked = one.asked
+        if asked is not None and asked.answered is not None and asked.answered.day > today - FRESH:
+            title = f"Svar om att förnya {one.name}"
+            words = told.get(one.key, "") or ("Receptet är förnyat." if asked.outcome == "renewed" else "")
+            listed.append(Todo(since(now), "pill", title, words, f"{base}/medicines", "Läs"))
+        elif one.until is not None and _ends_soon(one, today):
+            title = f"Receptet på {one.name} gäller till {short_day(one.until.day, today)}"
+            line = "Sedan går det inte att hämta ut mer."
+            listed.append(Todo(one.until.at, "pill", title, line, f"{base}/medicines", "Förnya"))
     return listed
+
+
+def _ends_soon(one: Medicine, today: date) -> bool:
+    """Whether its last day is near and nobody has asked for another."""
+    asked = one.asked is not None and one.asked.open
+    return one.current and not asked and one.until is not None and today <= one.until.day <= today + ENDING
+
+
+def of_referrals(rows: Sequence[Steps], base: str, now: datetime) -> list[Todo]:
+    """Referrals whose latest time has passed: then the patient may ring."""
+    late = (one for one in rows if one.late and not one.ended)
+    return [
+        Todo(since(now), "route", f"Försenad remiss: {one.heading}", one.line, f"{base}/referrals", "Se remissen")
+        for one in late
+    ]
 
 
 def ordered(listed: Iterable[Todo]) -> list[Todo]:

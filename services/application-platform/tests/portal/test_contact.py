@@ -282,3 +282,28 @@ def test_a_quoted_conversation_says_who_wrote_what() -> None:
         "Meddelanden med patienten: Yrsel\n\n"
         "Tolvan Tolvansson (patientens sida) skrev 2026-11-23 09:00:\nYr\n\nBedömning och åtgärd:\n"
     )
+
+
+async def test_a_guardian_writes_for_the_child_as_guardian_until_the_law_ends_it(
+    tolvan: ClientSession, staff: ClientSession, platform: Any
+) -> None:
+    platform.acting = [{"patient": STINA, "role": "guardian"}]
+    childs, token = f"/portal/mine/{STINA}/messages", f"Bearer token-of-tolvan-for-{STINA}"
+    form = {"patient": STINA, "unit": NORRBY, "subject": "Feber", "text": "39 grader sedan i går."}
+    mixed = await page(await sent(tolvan, f"{MINE}/new", **form), 422)  # the child's form in the guardian's own page
+    assert "Inget är gjort" in mixed
+    platform.looks.clear()
+    shown = await page(await sent(tolvan, f"{childs}/new", **form))
+    assert "Du, vårdnadshavare I dag" in shown
+    assert platform.looks == [(token, "messages-write", [STINA]), (token, "messages-read", [STINA])]
+    assert "Feber" not in await page(await tolvan.get(MINE))
+    seen = await page(await staff.get("/portal/contact"))
+    assert "BERGSTRÖM, Stina" in seen
+    body = await (await staff.get("/portal/contact")).text()
+    [talk] = set(re.findall(rf"/portal/patients/{STINA}/messages/([0-9a-f-]+)", body))
+    chart = await page(await staff.get(f"/portal/patients/{STINA}/messages/{talk}"))
+    assert "Tolvan Tolvansson, vårdnadshavare" in chart
+    platform.acting = []  # the thirteenth birthday
+    for address in (childs, f"{childs}/new", f"{childs}/{talk}"):
+        assert (await tolvan.get(address)).status == 404
+    assert (await sent(tolvan, f"{childs}/{talk}", patient=STINA, text="Mer")).status == 404

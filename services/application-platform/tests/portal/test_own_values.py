@@ -260,3 +260,18 @@ async def test_what_the_record_knows_stands_beside_its_question_and_its_silence_
     assert "Bisoprolol 5 mg" in await page(await tolvan.get(f"{FORM}/5"))
     platform.broken.add("AllergyIntolerance")
     assert "Gick inte att hämta: överkänslighet i din journal" in await page(await tolvan.get(f"{FORM}/4"))
+
+
+async def test_what_a_guardian_writes_says_so_to_care_and_stays_in_the_childs_pages(
+    tolvan: ClientSession, staff: ClientSession, platform: Any
+) -> None:
+    platform.acting = [{"patient": STINA, "role": "guardian"}]
+    childs = f"/portal/mine/{STINA}"
+    weight = {"patient": STINA, "weight": "18,5", "day": "2026-11-20", "clock": "08:00"}
+    assert "18,5" in await page(await sent(tolvan, f"{childs}/own/weight", **weight))
+    await sent(tolvan, f"{childs}/forms/health/1", patient=STINA, version="0", hur="Bra")
+    assert "18,5" not in await page(await tolvan.get(OWN))
+    assert "Inte påbörjad" in await page(await tolvan.get(FORM))
+    assert "Tolvan Tolvansson, vårdnadshavare" in await page(await staff.get(f"/portal/patients/{STINA}/own"))
+    platform.acting = []
+    assert (await tolvan.get(f"{childs}/own")).status == (await tolvan.get(f"{childs}/forms/health")).status == 404

@@ -4,6 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx2
+
+from fhirserver.door import FhirDoor
+from information_platform import record
+from information_platform.log import api
+from information_platform.log.testing import hears, tells
+from kit.telemetry import TraceContext
+from kit.web import new_app
+
 YEAR = datetime.now(UTC).year
 Body = Callable[..., dict[str, Any]]
 
@@ -67,3 +76,35 @@ async def test_pat_11_a_mandate_shows_until_it_is_ended(ward: Any, act: Body) ->
         assert ended.status_code == 201, ended.text
         assert (await acting.get("/acting")).json() == []
         assert (await staff.get("/acting")).status_code == 403
+
+
+async def own_extract(ward: Any, patient: str) -> list[dict[str, Any]]:
+    """What the patient reads in the region's log about themselves, newest first."""
+    engine, verifier = ward.engine, ward.issuer.verifier(record.PATH)
+    await hears(engine, *await tells(engine))
+    inner = new_app("x", db=engine.db, verifier=verifier, routers=[api.router(engine)], fhir_base=record.PATH)
+    door = TraceContext(FhirDoor(inner, engine, verifier, record.PATH))
+    token = ward.issuer.headers("patient", subject=patient, patient=patient, audience=[record.PATH], commission=None)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=door), base_url="http://localhost:8080") as client:
+        answer = await client.get("/information/log/mine", headers=token)
+    found: list[dict[str, Any]] = answer.json()["accesses"]
+    return found
+
+
+async def test_who_read_messages_and_own_values_stands_in_the_patients_own_extract(ward: Any) -> None:
+    """LOG-12: a look into the portal's own tables is told like any other reading."""
+    patient = await ward.patient()
+    async with ward.as_patient(patient) as own:
+        await looked(own, "own-write", patient)
+    await ward.relate(patient, ward.norrby)
+    async with ward.staff(ward.norrby) as staff:
+        for what in ("messages-read", "own-read"):
+            assert (await looked(staff, what, patient)).status_code == 200
+    told = [
+        (one["activity"], one["careUnit"]["name"], bool(one.get("self"))) for one in await own_extract(ward, patient)
+    ]
+    assert told[:2] == [
+        ("Läste patientens egna uppgifter", "Norrby", False),
+        ("Läste meddelanden", "Norrby", False),
+    ]
+    assert ("Skrev egna uppgifter", "", True) in told

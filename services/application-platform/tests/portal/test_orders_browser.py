@@ -14,7 +14,7 @@ from application_platform.portal.referrals import asking
 pytestmark = pytest.mark.browser
 
 CHROMIUM = os.environ.get("FVM_CHROMIUM", "/usr/bin/chromium")
-SHOTS = os.environ.get("FVM_SHOTS", "")  # a folder for pictures of every page, to be looked at
+SHOTS = os.environ.get("SHOTS", "")  # a folder for pictures of every page, to be looked at
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"

@@ -307,3 +307,18 @@ async def test_a_guardian_writes_for_the_child_as_guardian_until_the_law_ends_it
     for address in (childs, f"{childs}/new", f"{childs}/{talk}"):
         assert (await tolvan.get(address)).status == 404
     assert (await sent(tolvan, f"{childs}/{talk}", patient=STINA, text="Mer")).status == 404
+
+
+async def test_after_a_restart_a_stream_still_waits_for_ones_unit_and_for_whom_one_acts(
+    tolvan: ClientSession, staff: ClientSession, platform: Any
+) -> None:
+    platform.acting = [{"patient": STINA, "role": "guardian"}]
+    for who, asked, admitted in (
+        (staff, NORRBY, True),
+        (staff, ALMVIK, False),
+        (tolvan, STINA, True),
+        (tolvan, NORRBY, False),
+    ):
+        async with who.get("/portal/events", params={"patient": f"{asked}~a-ticket-of-before"}) as stream:
+            head = await stream.content.readuntil(b"}\n\n")
+        assert (asked.encode() in head) is admitted, (asked, head)

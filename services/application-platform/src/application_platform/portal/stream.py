@@ -33,7 +33,8 @@ async def events(
 ) -> Response:
     """The stream. `patient` is `id` or `id~ticket` (the ticket of the patient's page), `after` a position of the hub.
 
-    Without a valid ticket the record is asked, as the reader, whether this patient may be watched.
+    Without a valid ticket the record is asked, as the reader, whether this patient may be watched, and the law for whom a
+    patient acts. Staff may wait for their own unit, by its HSA-id.
     """
     watched = await _admitted(portal, reader, patient or [])
     where = request.headers.get("last-event-id") or after
@@ -44,15 +45,11 @@ async def events(
 
 async def _admitted(portal: Portal, reader: Reader, asked: list[str]) -> frozenset[str]:
     found = set()
+    own = {reader.patient, reader.commission.unit if reader.commission else None}
     for entry in asked[:_MOST]:
         id, _, ticket = entry.partition("~")
-        if reader.kind == "patient":
-            fits = id == reader.patient or portal.hub.admits(
-                ticket, reader.session, id
-            )  # who acts for them has a ticket
-        else:
-            fits = portal.hub.admits(ticket, reader.session, id) or await _readable(portal, reader, id)
-        if fits:
+        known = id in own or portal.hub.admits(ticket, reader.session, id)
+        if known or await (_acts_for if reader.kind == "patient" else _readable)(portal, reader, id):
             found.add(id)
     return frozenset(found)
 
@@ -65,6 +62,10 @@ async def _readable(portal: Portal, reader: Reader, id: str) -> bool:
     except Problem:
         return False
     return True
+
+
+async def _acts_for(portal: Portal, reader: Reader, id: str) -> bool:
+    return any(one["patient"] == id for one in await portal.access.acting(reader.token))
 
 
 async def _told(request: Request, portal: Portal, watched: frozenset[str], after: str) -> AsyncIterator[bytes]:

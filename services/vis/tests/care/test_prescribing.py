@@ -314,7 +314,7 @@ async def test_a_patient_asks_for_their_own_only_and_not_for_what_has_ended(
     id = await prescribed(anna, patient)
     await act(anna, patient, f"/{id}/$stop", asked(reason="finished"))
     told = await act(me, patient, f"/{id}/$request-renewal")
-    assert (told.status_code, "utsatt" in told.text) == (409, True)
+    assert (told.status_code, "avslutat" in told.text) == (409, True)
     by_staff = await act(anna, patient, f"/{id}/$request-renewal")
     assert (by_staff.status_code, reason(by_staff)) == (403, "care/not-yours")
 

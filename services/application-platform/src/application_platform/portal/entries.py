@@ -16,7 +16,7 @@ from application_platform.portal.entry import (
     start,
     state,
 )
-from application_platform.portal.medicines import medication
+from application_platform.portal.medication.shown import medication
 from application_platform.portal.swedish import moment
 from application_platform.portal.values import codes_of, key_of, results, text_of
 

@@ -39,6 +39,7 @@ def mount(app: FastAPI, portal: Portal) -> None:
     app.state.render = render.page
     for router in (
         inbox.router,
+        density.router,
         unsigned.router,
         several.router,
         summary.router,

@@ -50,9 +50,7 @@ async def request_renewal(engine: Engine, request: Request, id: str) -> Answer:
     medicine, _ = await current(engine, request, _TYPE, id)
     if medicine.get("subject", {}).get("reference") != f"Patient/{patient}":
         raise NotFound(f"There is no {_TYPE}/{id}", at=_TYPE)
-    medicines.must_be_renewable(medicine)
-    if medicine.get("status") == "on-hold":
-        raise NotNow("Läkemedlet är pausat. Kontakta mottagningen")
+    _must_be_in_use(medicine)
     label = engine.labels.by_number.get(await engine.db.pool.fetchval(_LABEL, engine.keys.of(f"{_TYPE}/{id}")))
     if label is None or not label.unit:
         raise NotNow("Läkemedlet är inte ordinerat här. Kontakta mottagningen som ordinerade det")
@@ -74,6 +72,16 @@ async def request_renewal(engine: Engine, request: Request, id: str) -> Answer:
         return await perform(engine, request, "create", [action], partial(answers.alone, engine, request))
     except (VersionConflict, _Open):  # asked twice at once
         return Answer(200, msgspec.json.encode(await _standing(engine, focus)))
+
+
+def _must_be_in_use(medicine: Resource) -> None:
+    """Raises NotNow, in words to the patient."""
+    if medicines.ended_as(medicine) == medicines.RENEWED:
+        raise NotNow("Läkemedlet är redan förnyat. Läs om sidan")
+    if medicine.get("status") == "on-hold":
+        raise NotNow("Läkemedlet är pausat. Kontakta mottagningen")
+    if medicine.get("status") not in ("active", "completed"):
+        raise NotNow("Läkemedlet är avslutat. Kontakta mottagningen om du behöver det igen")
 
 
 class _Open(Exception):

@@ -7,7 +7,7 @@ from application_platform.portal import render, timeline
 from application_platform.portal.reader import InPortal, Reads
 from application_platform.portal.refusals import PageRoute
 from application_platform.portal.results import series
-from application_platform.portal.results.pages import LABORATORY, cut, read
+from application_platform.portal.results.pages import LABORATORY, read
 from application_platform.portal.shell.sheet import ask, fragment, sheet, staffs, told
 from application_platform.portal.summary import lists
 from application_platform.portal.timeline import Source
@@ -55,16 +55,6 @@ async def problems(request: Request, portal: InPortal, reader: Reads, patient: s
         "flags": [flag for one in lists.resources(found.answers, "Flag") if (flag := lists.flag(one))],
     }
     return render.page(request, "staff/problems.html", context)
-
-
-@router.get("/medicines")
-async def medicines(request: Request, portal: InPortal, reader: Reads, patient: str) -> Response:
-    """The medication list in its groups."""
-    found = await sheet(portal, reader, staffs(reader, patient), "medicines", [ORDERS, STATEMENTS])
-    listed = lists.medicines(lists.resources(found.answers, "MedicationRequest", "MedicationStatement"))
-    return render.page(
-        request, "staff/medicines.html", {**found.context, "medicines": listed, "cut": cut(found.answers)}
-    )
 
 
 def _latest(rows: list[series.Series]) -> list[series.Series]:

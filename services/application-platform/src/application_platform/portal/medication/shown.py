@@ -1,4 +1,4 @@
-"""Medicines in the timeline: what it is, the dose in words, and why (spec look §6, Medication line)."""
+"""Medicines as one reads them: what it is, the dose in words, and why (spec look §6, Medication line)."""
 
 from collections.abc import Mapping
 
@@ -29,19 +29,20 @@ def medication(found: Resource, held: Held) -> Entry:
     if not given and status in states:
         shown["state"] = states[status]
     doses = found.get("dosageInstruction") or found.get("dosage") or []
-    lines = [_dosage(item) for item in (doses if isinstance(doses, list) else [doses])]
+    lines = [dosage(item) for item in (doses if isinstance(doses, list) else [doses])]
     return Entry(
         **base(found, asked),
         **shown,
         kind="lakemedel",
         icon="pill",
-        title=_medicine(found, held),
+        title=name_of(found, held),
         line=joined("Givet" if given else "", *lines, reason),
         source=display(found.get("requester")) or display(found.get("informationSource")),
     )
 
 
-def _medicine(found: Resource, held: Held) -> str:
+def name_of(found: Resource, held: Held) -> str:
+    """What the medicine is called, also where a resource beside it says so."""
     named = text_of(found.get("medicationCodeableConcept"))
     other = found.get("medicationReference")
     linked = held.get(reference(other), {})
@@ -51,7 +52,7 @@ def _medicine(found: Resource, held: Held) -> str:
 _PERIODS = {"h": "timme", "d": "dag", "wk": "vecka", "mo": "månad", "min": "minut", "a": "år"}
 
 
-def _dosage(found: Resource) -> str:
+def dosage(found: Resource) -> str:
     """The dose in words: its own text, else amount and how often."""
     if found.get("text"):
         return str(found["text"])

@@ -294,7 +294,7 @@ async def test_nonsense_in_the_address_is_a_page(clinic: Any, tolvan: Any, staff
     await text(staff, f"{CHART}?fran=x&moves=nobody")
 
 
-async def test_pat_04_a_guardian_books_with_the_child_s_token_and_the_child_is_named(clinic: Any, tolvan: Any) -> None:
+async def test_a_guardian_books_with_the_child_s_token_and_the_child_is_named(clinic: Any, tolvan: Any) -> None:
     clinic.platform.acting = [{"patient": STINA, "role": "guardian"}]
     theirs = f"/portal/mine/{STINA}/bookings"
     times = await text(tolvan, f"{theirs}/new/h1")

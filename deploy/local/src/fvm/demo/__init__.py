@@ -22,7 +22,9 @@ def introduce(settings: Settings, tell: Tell, stopping: Callable[[], bool] = lam
 
     doors = Doors(settings)
     try:
-        if not loading.is_loaded(doors):
+        if loading.is_loaded(doors):
+            loading.go_on(doors)
+        else:
             loading.load(doors, tell, stopping)
     except loading.Interrupted:
         tell("demo region: interrupted; the next start, or `fvm demo load`, goes on with it")

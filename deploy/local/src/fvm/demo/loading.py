@@ -10,10 +10,10 @@ from typing import Any
 
 from application_platform.demo import cast
 from fhircore.identifiers import HSA
-from fvm.demo import generate, laboratory, law
+from fvm.demo import bookable, generate, laboratory, law
 from fvm.demo.chart import Chart
 from fvm.demo.doors import Doors
-from fvm.demo.facts import Fact
+from fvm.demo.facts import SWEDEN, Fact
 from fvm.demo.persons import everybody
 from fvm.demo.staff import Colleague, Resource, colleagues
 from fvm.trouble import Trouble
@@ -33,6 +33,7 @@ _COUNTED = {
     "DocumentReference": "notes",
     "DiagnosticReport": "answers",
     "Appointment": "bookings",
+    "Slot": "times to book",
 }
 
 
@@ -53,11 +54,13 @@ def load(doors: Doors, tell: Tell, stopping: Callable[[], bool] = lambda: False,
     _charts(doors, most, tell, stopping)
     _await_arrival(doors, bench, most, stopping)
     decided = law.tell(doors, most, bench)
+    times = bookable.fill(doors, region.now.date(), region.charts)
     told = doors.hl7(_messages(region.charts, region.now))
     sent = _events(doors, region.charts)
     _chart(doors, last)  # its Patient says that the demo is whole
     tell(
-        f"demo region: {told} laboratory answers by HL7 v2, {sent} events of home care, {decided} acts of the law; "
+        f"demo region: {told} laboratory answers by HL7 v2, {sent} events of home care, {decided} acts of the law, "
+        f"{times:,} times to book; "
         f"all told in {time.monotonic() - began:.1f} s"
     )
 
@@ -67,6 +70,11 @@ def is_loaded(doors: Doors, seed: int = generate.SEED) -> bool:
     last = everybody(datetime.now(UTC).date(), seed)[-1]
     status, _ = doors.ask("GET", f"/vis/fhir/Patient/{last.id}", doors.token("bench"), taken=(200, 404, 410))
     return status == 200
+
+
+def go_on(doors: Doors) -> None:
+    """What a region that is loaded needs each time it starts: times to book around today. Raises Trouble."""
+    bookable.fill(doors, datetime.now(SWEDEN).date())
 
 
 def counts(doors: Doors) -> list[tuple[str, int, int]]:

@@ -64,7 +64,7 @@ async def next_of(stream: AsyncIterator[tuple[str, str, dict[str, Any]]]) -> tup
 
 async def ticket_of(staff: ClientSession) -> str:
     body = await (await staff.get(f"/portal/patients/{TOLVAN}")).text()
-    found = re.search(r'data-ticket="([0-9a-f]+)"', body)
+    found = re.search(r'id="live"[^>]* data-ticket="([0-9a-f]+)"', body)
     assert found is not None
     return found.group(1)
 

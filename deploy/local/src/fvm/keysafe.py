@@ -76,6 +76,19 @@ def _write(file: Path, content: bytes) -> None:
         out.write(content)
 
 
+def still_in(folder: Path, now: Saved) -> list[str]:
+    """Keys that are destroyed by now and that this folder still holds, `service/id`: what was sealed with them can be read by
+    whoever has the folder."""
+    gone = {(name, row["id"]) for name, tables in now.items() for row in tables["keys.data_key"] if not row["wrapped"]}
+    held = load(folder)
+    return sorted(
+        f"{name}/{row['id']}"
+        for name, tables in held.items()
+        for row in tables["keys.data_key"]
+        if row["wrapped"] and (name, row["id"]) in gone
+    )
+
+
 def together(several: Iterable[Saved]) -> Saved:
     """The newest truth of several folders and databases: a key that is destroyed in one of them is destroyed."""
     found: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}

@@ -7,7 +7,7 @@ that what is destroyed at the maker is soon readable nowhere.
 import base64
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -120,6 +120,11 @@ class Opener:
         wanted = {_key(event) for event in events if is_sealed(event.data)}
         keys = await self._held(topic.partition(".")[0], wanted) if wanted else {}
         return [self._one(event, keys) if is_sealed(event.data) else event for event in events]
+
+    def forget(self, ids: Collection[int]) -> None:
+        """The maker is asked again for these."""
+        for id in ids:
+            self._keys.pop(id, None)
 
     def _one(self, event: CloudEvent, keys: Mapping[int, DataKey | None]) -> CloudEvent | None:
         key = keys[_key(event)]

@@ -191,8 +191,8 @@ class Settings(KafkaSettings):
         if self.mode == "production" and not self.master_key:
             raise WrongSettings(
                 "FVM_MASTER_KEY is not set (nor FVM_MASTER_KEY_FILE), and a production region does not run without it: it wraps"
-                " the keys that patients' data is sealed with. Make one with `openssl rand -base64 32`; docs/how-to/erase-by-order.md"
-                " says how a region that has run without one begins."
+                " the keys that patients' data is sealed with. Make one with `openssl rand -base64 32`; docs/how-to/"
+                "erase-by-order.md says how a region that has run without one begins."
             )
 
     def topic(self, name: str) -> str:

@@ -16,6 +16,7 @@ from information_platform.access.actions import Vis
 from information_platform.access.mounting import mounted
 from information_platform.arriving import Arrival
 from information_platform.erasure import mounting as erasing
+from information_platform.erasure.streams import looking
 from information_platform.ingestion.handlers import handlers
 from information_platform.log import api as log_api
 from information_platform.log import collecting, keeping, mounting
@@ -69,17 +70,16 @@ def build(settings: Settings) -> Service:
     routers = [persons.router, *law.routers, *_of_the_record(engine, settings), erasure.router, operations.router]
     checks, path = {"kafka": answering(settings.broker)}, record.PATH
     app = new_app("Information platform", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=path)
-    loops = [relay.run, inbox.run, Jobs(engine).run, notifier.run, operations.run, erasure.loop, *law.loops]
+    own_loops = (relay, inbox, Jobs(engine), notifier, operations, looking(settings, opener, erasure.orders))
+    ending = (notifier, operations, ended, engine, producer, verifier, office, ward, exchange, ends)
     return Service(
         name="information-platform",
         app=FhirDoor(app, engine, verifier, record.PATH),
         db=db,
-        loops=[*loops, *mounting.loops(engine, settings)],
+        loops=[*(one.run for one in own_loops), erasure.loop, *law.loops, *mounting.loops(engine, settings)],
         loops_everywhere=[engine.keep_fresh, profiles.run],
         on_start=[engine.start, erasure.before_serving, ended.start, profiles.look],
-        on_stop=[
-            one.stop for one in (notifier, operations, ended, engine, producer, verifier, office, ward, exchange, ends)
-        ],
+        on_stop=[one.stop for one in ending],
         migrations="information_platform",
     )
 

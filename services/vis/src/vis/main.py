@@ -73,13 +73,8 @@ def build(settings: Settings) -> Service:
     working = (relay, inbox, Jobs(engine), notifier, operations, copies, promises, by_order, Owed(engine, region, own))
     ends = (notifier, operations, ended, engine, producer, verifier, region, office, replica.region)
     checks = {"kafka": answering(settings.broker)}
-    routers = [
-        access.router(engine),
-        told.router(db),
-        key_door.router(lambda: engine.codec.ring, _READERS),
-        care.router(engine),
-        operations.router,
-    ]
+    keys = key_door.router(lambda: engine.codec.ring, _READERS)
+    routers = [access.router(engine), told.router(db), keys, care.router(engine), operations.router]
     app = new_app("VIS", db=db, verifier=verifier, routers=routers, checks=checks, fhir_base=record.PATH)
     return Service(
         name="vis",

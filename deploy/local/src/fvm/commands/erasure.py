@@ -28,6 +28,9 @@ def add(verbs: Any) -> None:
     )
     keys.add_argument("folder", type=Path, metavar="DIR")
     keys.set_defaults(run=_keys)
+    check = acts.add_parser("check", help="read folders of keys, and say which destroyed keys they still hold")
+    check.add_argument("folders", type=Path, metavar="DIR", nargs="+")
+    check.set_defaults(run=_check)
     seal = acts.add_parser("seal", help="seal what was stored before there was a master key, beside everything else")
     seal.set_defaults(run=_seal)
     rotate = acts.add_parser("rotate", help="wrap every key by a new master key; restart the services before and after")
@@ -58,6 +61,22 @@ def _keys(chosen: argparse.Namespace) -> int:
     count = sum(1 for tables in saved.values() for row in tables["keys.data_key"] if row["wrapped"])
     print(f"{count} keys are saved in {folder}. Throw away older copies of it: they hold keys that are destroyed.")
     return 0
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    settings, places, memory = _region()
+    with dumps.administrator(settings, places, memory, state.runner(places) is not None) as admin:
+        now = asyncio.run(keysafe.read(admin, memory, _roles(settings)))
+    worst = 0
+    for folder in (one.expanduser().absolute() for one in chosen.folders):
+        if not keysafe.load(folder):
+            raise Trouble(f"There are no keys in {folder}.")
+        left = keysafe.still_in(folder, now)
+        print(
+            f"{folder}: {f'{len(left)} DESTROYED KEYS ARE STILL THERE: throw it away' if left else 'no destroyed key is there'}"
+        )
+        worst = max(worst, min(len(left), 1))
+    return worst
 
 
 def _seal(_chosen: argparse.Namespace) -> int:

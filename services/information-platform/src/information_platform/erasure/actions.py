@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,6 @@ from information_platform.access.store import ids_of
 from information_platform.erasure import past, store
 from information_platform.erasure.model import (
     COPIES,
-    KEPT_BY_KAFKA,
     AlreadySettled,
     CopyOut,
     NoSuchOrder,
@@ -45,7 +44,14 @@ _TEXTS = {
     "information": "Regionens journal",
     "exchange": "Meddelanden från andra system",
     "application": "Patientens egna meddelanden, värden och formulär",
+    "kafka": "Strömmen",
 }
+
+_BACKUPS = CopyOut(
+    copy_of="backups",
+    state="applied",
+    text="Säkerhetskopior från före beslutet: beslutet utförs igen innan en återläst kopia används.",
+)
 
 
 def _nobody() -> None:
@@ -195,7 +201,7 @@ class Orders:
         out.unbroken = await store.unbroken(pool)
         if row["confirmed_at"] is not None:
             answers = {one["what"].removeprefix("done:"): msgspec.json.decode(one["value"]) for one in acts}
-            out.copies = [_copy(name, answers.get(name)) for name in COPIES] + _by_themselves(row["confirmed_at"])
+            out.copies = [_copy(name, answers.get(name)) for name in COPIES] + [_BACKUPS]
         return out
 
 
@@ -212,22 +218,15 @@ def _plain(row: Any) -> OrderOut:
 
 
 def _copy(name: str, proof: Any | None) -> CopyOut:
+    if proof is None and name == "kafka":
+        text = f"{_TEXTS[name]}: genomsöks när alla tjänster är klara. Oförseglade meddelanden tas bort efter 14 dagar."
+        return CopyOut(copy_of=name, state="waiting", text=text)
     if proof is None:
         return CopyOut(copy_of=name, state="waiting", text=f"{_TEXTS[name]}: väntar.")
-    text = f"{_TEXTS[name]}: förstört {sum(proof['removed'].values())} rader, {proof['left']} kvar."
+    if name == "kafka":
+        looked = proof["removed"].pop("looked at", 0)
+        text = f"{_TEXTS[name]}: {looked} meddelanden genomsökta, inget går att läsa om det som förstördes."
+    else:
+        text = f"{_TEXTS[name]}: förstört {sum(proof['removed'].values())} rader, {proof['left']} kvar."
     more = {key: proof[key] for key in ("at", "removed", "left", "keys")}
     return CopyOut(copy_of=name, state="done", text=text, **more)
-
-
-def _by_themselves(at: datetime) -> list[CopyOut]:
-    gone = at + timedelta(days=KEPT_BY_KAFKA)
-    return [
-        CopyOut(
-            copy_of="kafka", state="until", at=gone, text="Strömmen: gamla meddelanden tas bort efter fjorton dagar."
-        ),
-        CopyOut(
-            copy_of="backups",
-            state="applied",
-            text="Säkerhetskopior från före beslutet: beslutet utförs igen innan en återläst kopia används.",
-        ),
-    ]

@@ -11,8 +11,8 @@ from kit.caller import Caller, Commission
 from kit.problems import Kind, Problem
 
 RIGHT = "erasure.order"
-COPIES = ("vis", "information", "exchange", "application")  # services that hold content, and must answer
-KEPT_BY_KAFKA = 14  # days (deploy/kafka/topics.yaml)
+SERVICES = frozenset(("vis", "information", "exchange", "application"))  # that hold content, and must answer
+COPIES = ("vis", "information", "exchange", "application", "kafka")  # an order is done when each has answered
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]{2,40}/[A-Za-z0-9\-.]{1,64}$")]
 Decision = Annotated[str, StringConstraints(min_length=3, max_length=100, strip_whitespace=True)]
@@ -72,7 +72,7 @@ class CopyOut(BaseModel):
     """What became of the order at one copy."""
 
     copy_of: str = Field(description="vis, information, exchange, application, kafka or backups")
-    state: str = Field(description="waiting, done, or until: gone by itself at `at`")
+    state: str = Field(description="waiting, done, or applied: carried out before what is read back is used")
     at: datetime | None = None
     removed: dict[str, int] = {}
     left: int | None = None

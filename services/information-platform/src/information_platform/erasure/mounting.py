@@ -28,6 +28,7 @@ Hook = Callable[[], Awaitable[None]]
 class Mounted:
     """For the composition root."""
 
+    orders: Orders
     router: APIRouter
     handlers: Mapping[str, Handler]
     loop: Hook
@@ -58,7 +59,7 @@ def mounted(engine: Engine, operations: Operations, opening: Opening = _as_they_
         return answer(await orders.for_operators())
 
     operations.router.add_api_route("/erasures", told)
-    return Mounted(api.router(orders), handlers(orders), eraser.run, eraser.before_serving)
+    return Mounted(orders, api.router(orders), handlers(orders), eraser.run, eraser.before_serving)
 
 
 def handlers(orders: Orders) -> dict[str, Handler]:

@@ -72,7 +72,7 @@ async def _unheard(con: Connection, opening: Opening, order: Order, table: str) 
     rows = await con.fetch(
         f"select id, topic, key, headers, value from {table} where topic like '%.record.v1' order by id for update"
     )
-    gone = [row["id"] for row in rows if _names(await _record(opening, row), order)]
+    gone = [row["id"] for row in rows if names(await _record(opening, row), order)]
     await con.execute(f"delete from {table} where id = any($1::bigint[])", gone)
     return len(gone)
 
@@ -85,7 +85,7 @@ async def _parts(engine: Engine, con: Connection, order: Order, doomed: Sequence
     for row in rows:
         value = unpacked(engine, row["value"], str(row["transaction"]), row["key"], row["part"])
         event = CloudEvent("", "", "", row["at"], value, row["key"])
-        if erasing.sealed_with(row["value"], doomed) or _names(_opened(event), order):
+        if erasing.sealed_with(row["value"], doomed) or names(record_of(event), order):
             await con.execute(
                 "delete from record_part where transaction = $1 and key = $2", row["transaction"], row["key"]
             )
@@ -99,17 +99,18 @@ async def _record(opening: Opening, row: Any) -> Record | None:
         [found] = await opening(row["topic"], [event])
     except (UnreadableEvent, UnknownKey):
         return None
-    return None if found is None else _opened(found)
+    return None if found is None else record_of(found)
 
 
-def _opened(event: CloudEvent) -> Record | None:
+def record_of(event: CloudEvent) -> Record | None:
+    """What an event tells; None where nobody can read it."""
     try:
         return opened(event)
     except UnreadableEvent:
         return None
 
 
-def _names(record: Record | None, order: Order) -> bool:
+def names(record: Record | None, order: Order) -> bool:
     """Whether a record tells what must go. One that nobody can read says nothing to anybody and is not looked into."""
     if record is None:
         return False

@@ -42,10 +42,9 @@ async def draft(tx: AsyncConnection, patient: str, form: str) -> Filled | None:
     return await _one(tx, sa.select(form_table).where(where))
 
 
-async def begun(tx: AsyncConnection, patient: str, form: str) -> bool:
-    """Whether something is in progress; what stands in it is not read."""
-    table = form_table.c
-    where = (table.patient == patient) & (table.form == form) & table.submitted_at.is_(None)
+async def begun(tx: AsyncConnection, patient: str) -> bool:
+    """Whether any form is in progress; what stands in it is not read."""
+    where = (form_table.c.patient == patient) & form_table.c.submitted_at.is_(None)
     return bool(await tx.scalar(sa.select(sa.exists().where(where))))
 
 

@@ -34,7 +34,6 @@ router = APIRouter(prefix="/portal/mine/{patient}", route_class=PageRoute, inclu
 
 _NONE: frozenset[str] = frozenset()
 _REPORTS = Source("DiagnosticReport", "date", _NONE, "nya provsvar", 20, (("_include", "DiagnosticReport:result"),))
-_FORM = "health"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +112,4 @@ async def _form_is_begun(request: Request, patient: str) -> bool:
     if db is None:
         return False
     async with db.transaction() as tx:
-        return await forms.begun(tx, patient, _FORM)
+        return await forms.begun(tx, patient)

@@ -71,7 +71,7 @@ async def test_a_question_is_asked_answered_and_ended(tolvan: ClientSession, sta
     assert re.search(r"Yrsel Patienten skrev 20\S+ \S+ TOLVANSSON, Tolvan 19121212-1212", waits)
     seen = await newest(demo, talk)
     done = await page(await sent(staff, f"{STAFFS}/{talk}", seen=seen, text="Drick mer vatten.", act="answer"))
-    assert "Svaret är skickat. TOLVANSSON, Tolvan" in done
+    assert "Svaret är skickat. TOLVANSSON, Tolvan · Till enhetens meddelanden" in done
     assert "Anna Lind, läkare" not in done
     assert "Du, läkare" in done
     assert "Inte läst än" in done
@@ -322,3 +322,25 @@ async def test_after_a_restart_a_stream_still_waits_for_ones_unit_and_for_whom_o
         async with who.get("/portal/events", params={"patient": f"{asked}~a-ticket-of-before"}) as stream:
             head = await stream.content.readuntil(b"}\n\n")
         assert (asked.encode() in head) is admitted, (asked, head)
+
+
+async def test_every_link_of_the_patients_pages_leads_to_a_page(tolvan: ClientSession) -> None:
+    talk = await a_talk(tolvan)
+    house = f"/portal/mine/{TOLVAN}"
+    pages = [
+        "messages",
+        "messages/new",
+        f"messages/{talk}",
+        "own",
+        "own/pulse",
+        "own/note",
+        "forms/health",
+        "forms/health/1",
+    ]
+    bodies = [await (await tolvan.get(f"{house}/{one}")).text() for one in pages]
+    links = {
+        unescape(link) for body in bodies for link in re.findall(r'href="(/portal/[^"]*)"', body.split("<main")[-1])
+    }
+    assert {f"{house}/medicines", f"{house}/bookings", f"{house}/own", f"{house}/forms/health"} <= links
+    missing = [link for link in sorted(links) if "Sidan finns inte" in await (await tolvan.get(link)).text()]
+    assert missing == []

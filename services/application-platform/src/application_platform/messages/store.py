@@ -22,7 +22,7 @@ from application_platform.messages.model import (
 )
 from application_platform.sealed_words import hidden, shown
 
-_MOST = 200  # threads of one list
+MOST = 200  # threads of one list
 _ANY = sa.true()
 metadata = sa.MetaData()
 _moment = sa.TIMESTAMP(timezone=True)
@@ -148,7 +148,7 @@ async def waiting(tx: AsyncConnection, unit: str) -> int:
 
 
 async def _listed(tx: AsyncConnection, where: Any, *order: Any) -> list[Thread]:
-    rows = await tx.execute(sa.select(thread_table).where(where).order_by(*order, thread_table.c.id).limit(_MOST))
+    rows = await tx.execute(sa.select(thread_table).where(where).order_by(*order, thread_table.c.id).limit(MOST))
     return [_thread(row) for row in await shown(tx, "message_thread", rows.all())]
 
 

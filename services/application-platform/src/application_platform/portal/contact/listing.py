@@ -50,6 +50,7 @@ async def _context(request: Request, portal: Portal, reader: Reader) -> Mapping[
         "people": await people(portal, reader, ids, now.astimezone(ZONE).date()),
         "ago": lambda at: ago(at, now),
         "late": lambda one: one.due is not None and one.due < now,
+        "more": len(found) >= store.MOST,
         "unit": unit,
         "position": position,
         "ticket": portal.hub.ticket(reader.session, unit),

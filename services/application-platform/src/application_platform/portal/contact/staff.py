@@ -19,6 +19,7 @@ from application_platform.portal.contact.quoting import TITLE, quoted
 from application_platform.portal.contact.replies import REPLIES
 from application_platform.portal.contact.sending import UNDECIDED, Shown, Told
 from application_platform.portal.contact.threads import Reply
+from application_platform.portal.contact.waiting import count
 from application_platform.portal.contact.words import words
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotShown
@@ -167,6 +168,7 @@ async def _page(
     if frame is not None:
         await look(portal, reader, "messages-read", [patient])
         shown = await _held(request, reader, patient, thread)
+    others = await count(request, reader) if begins.done else None
     context: Mapping[str, Any] = {
         **(frame.context if frame else fragment(portal, reader, patient)),
         **words(),
@@ -176,6 +178,7 @@ async def _page(
         "text": begins.text,
         "id": begins.id,
         "done": begins.done,
+        "others": others,
         "replies": REPLIES,
         "longest": LONGEST,
     }

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from application_platform.portal import render
 from application_platform.portal.access import NotTaken
 from application_platform.portal.person import person
+from application_platform.portal.mine.frame import ForAnother
 from application_platform.portal.places import names_of
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotShown
@@ -50,9 +51,10 @@ _LEAST = 3  # characters of a reason (fhirserver.taking.Reason)
 
 
 class Filled(BaseModel):
-    """A form as it was sent; `target` is the act that it concerns."""
+    """A form as it was sent; `patient`, where it says one, must be the address's; `target` is the act that it concerns."""
 
     id: UUID
+    patient: str = Field(default="", max_length=64)
     reason: str = Field(default="", max_length=1000)
     ground: str = Field(default="", max_length=40)
     until: str = Field(default="", max_length=10)
@@ -149,6 +151,8 @@ async def open_door(
     chosen = DOORS.get(door)
     if chosen is None or reader.kind != "staff" or reader.commission is None:
         raise NotShown
+    if filled.patient not in ("", patient):
+        raise ForAnother
     try:
         body = _body(chosen, filled, reader)
     except ValueError:

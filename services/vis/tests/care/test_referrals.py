@@ -237,6 +237,32 @@ async def test_a_referral_is_received_accepted_and_answered_and_the_answer_is_ow
     assert again.json()["meta"]["versionId"] == answer.json()["meta"]["versionId"]
 
 
+async def test_a_time_that_is_booked_is_the_referrals_and_stays_so_when_it_is_asked_again(
+    ward: Any, anna: Any, eva: Any
+) -> None:
+    patient, order, copy = await sent(ward, anna)
+
+    async def booked(whom: str) -> str:
+        coming = {"actor": {"reference": f"Patient/{whom}"}, "status": "accepted"}
+        time = {"start": "2099-01-20T08:15:00+01:00", "end": "2099-01-20T08:45:00+01:00"}
+        visit = {"resourceType": "Appointment", "status": "booked", "participant": [coming], **time}
+        return str(await ward.add(visit, eva if whom == patient else None, **{"fvm-patient": whom}))
+
+    time = await booked(patient)
+    assert (await act(eva, patient, copy, "schedule", appointment=time)).status_code == 409  # not accepted yet
+    await act(eva, patient, copy, "accept", comment="Kallas.")
+    another = await booked(await ward.patient())
+    assert (await act(eva, patient, copy, "schedule", appointment=another)).status_code in (403, 404, 409)
+    for _ in range(2):
+        done = await act(eva, patient, copy, "schedule", appointment=time)
+        assert done.status_code == 200, done.text
+    visit = (await eva.get(f"/Appointment/{time}")).json()
+    assert (visit["basedOn"], visit["meta"]["versionId"]) == ([{"reference": f"ServiceRequest/{copy}"}], "2")
+    mine = (await anna.get(f"/ServiceRequest/{order}")).json()
+    assert [referrals.part(mine, name) for name in ("state", "words")] == ["accepted", "Kallas."]
+    assert referrals.part(mine, "due").startswith("2099-02-19")  # answered within thirty days after the visit
+
+
 async def test_a_referral_in_return_waits_at_its_sender_and_goes_out_again_with_what_was_asked(
     ward: Any, anna: Any, eva: Any
 ) -> None:

@@ -64,7 +64,9 @@ async def rebook(engine: Engine, request: Request, id: str) -> Answer:
     try:
         bookings.may_move(old, request.caller, now)
         bookings.bookable(offer.slot, request.caller, now)
-        new = _new(request, offer, patient, name, reason, {"supportingInformation": [{"reference": f"{_TYPE}/{id}"}]})
+        kept = {"basedOn": old["basedOn"]} if old.get("basedOn") else {}  # the referral that it is a time for
+        moved = {"supportingInformation": [{"reference": f"{_TYPE}/{id}"}], **kept}
+        new = _new(request, offer, patient, name, reason, moved)
         moving = Change(_as_read(old, lambda one: bookings.moved(one, request.caller, now)))
         away = Action(
             "PATCH", _TYPE, _TYPE, id, patch=moving, if_match=request.if_match(), patient=patient, by="rebook"

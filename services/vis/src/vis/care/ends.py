@@ -64,14 +64,15 @@ class Act:
     def by(self) -> Resource:
         return person(self.request.caller)
 
-    def change(self, type_name: str, id: str, make: Callable[[Resource], Resource]) -> None:
-        """A new version of what stands, whether the caller sees it or not: which end it is at, the caller has shown before."""
+    def change(self, type_name: str, id: str, make: Callable[[Resource], Resource], *, seen: bool = False) -> None:
+        """A new version of what stands. The first, and what must be `seen`, the law decides for the caller; the rest is changed
+        by the rule, since the caller has shown that one end of the referral is theirs."""
         first = not self.actions
         match = self.request.if_match() if first else None
         self.actions.append(
             Action(
                 "PATCH", type_name, type_name, id, patch=Change(make), if_match=match, patient=self.patient, by=self.name,
-                house=not first,
+                house=not (first or seen),
             )
         )  # fmt: skip
 

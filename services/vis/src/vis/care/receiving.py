@@ -1,14 +1,14 @@
 """The receiver of a referral: takes it in, accepts it, returns it with a question, forwards it, answers it (spec §1, §5.6)."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from access import Label
 from fhircore.types import information_type
 from fhirserver.engine import Engine
 from fhirserver.messages import Answer, Request
-from vis.care import orders, referrals, sending, tasks
+from vis.care import bookings, orders, referrals, sending, tasks
 from vis.care.asking import NotNow, parameters, staff, text
 from vis.care.changing import current
 from vis.care.ends import TYPE, Act, Held, held, must_be_of
@@ -80,6 +80,30 @@ async def accept(engine: Engine, request: Request, id: str) -> Answer:
     after = found.move("accepted", "BC", due, said, priority=priority)
     found.tasks(after, due, "on-hold", "on-hold", why=said)
     return await found.act.done("update")
+
+
+async def schedule(engine: Engine, request: Request, id: str) -> Answer:
+    """200: the patient has a time for it (`appointment`, the id of a booking here), which from now on is basedOn the referral."""
+    asked = parameters(request, {"appointment": "valueString"})
+    name = text(asked, "appointment", most=64, needed=True)
+    found = await _mine(engine, request, id, "schedule", "")
+    if isinstance(found, Answer):
+        return found
+    ground, act = {"reference": f"{TYPE}/{id}"}, found.act
+    booking, _ = await current(engine, request, "Appointment", name)
+    if ground in booking.get("basedOn", ()):
+        return (await current(engine, request, TYPE, id))[1]
+
+    def grounded(booking: Resource) -> Resource:
+        if bookings.patient(booking) != act.patient or booking.get("status") not in bookings.LIVE:
+            raise NotNow("Välj en tid som är bokad för patienten")
+        return booking | {"basedOn": [*booking.get("basedOn", ()), ground]}
+
+    due = bookings.moment(grounded(booking).get("start")) + timedelta(days=referrals.ANSWERED_WITHIN)
+    after = found.move("accepted", "", due, str(referrals.part(found.copy, "words") or ""))
+    act.change("Appointment", name, grounded, seen=True)
+    found.tasks(after, due, "on-hold", "on-hold")
+    return await act.done("update")
 
 
 async def give_back(engine: Engine, request: Request, id: str) -> Answer:

@@ -24,6 +24,7 @@ FROM: Mapping[str, frozenset[str]] = {
     "accept": frozenset(("sent", "received")),
     "return": frozenset(("sent", "received")),
     "forward": frozenset(("sent", "received", "accepted")),
+    "schedule": frozenset(("accepted",)),
     "answer": frozenset(("sent", "received", "accepted")),
     "cancel": frozenset(("sent", "received", "accepted", "returned")),
 }
@@ -40,6 +41,7 @@ WORDS = {
     "cancelled": "makulerad",
 }
 ASSESSED_WITHIN = {"stat": 1, "asap": 1, "urgent": 7, "routine": 30}  # days, by priority: akut, akut, förtur, rutin
+ANSWERED_WITHIN = 30  # days after the visit
 SEEN_WITHIN = 90  # days from the decision to refer: vårdgarantin (KPI-03)
 
 

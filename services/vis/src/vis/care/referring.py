@@ -27,6 +27,7 @@ def operations(places: Places) -> tuple[Brought, ...]:
         Brought(TYPE, "cancel", "The sender takes an order or a referral back (reason).", ordering.cancel),
         Brought(TYPE, "receive", "The referral has come to its receiver. No parameters.", receiving.receive),
         Brought(TYPE, "accept", "The receiver accepts the referral (priority, latest, comment).", receiving.accept),
+        Brought(TYPE, "schedule", "The patient has a time for the referral (appointment).", receiving.schedule),
         Brought(TYPE, "return", "The receiver asks the sender for more (question).", receiving.give_back),
         Brought(TYPE, "forward", "Another unit takes the referral over (unit, comment).", forward),
         Brought(

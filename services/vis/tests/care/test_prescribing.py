@@ -143,7 +143,7 @@ async def test_a_hit_is_signed_with_its_reason_which_stays_with_the_prescription
     ]
     done = await act(anna, patient, "/$prescribe", a_basket(draft, answers=answers))
     assert done.status_code == 200, done.text
-    kept = done.json()["entry"][0]["resource"]["extension"]
+    kept = [one for one in done.json()["entry"][0]["resource"]["extension"] if one["url"] == "urn:fvm:overridden"]
     assert [{x["url"]: x.get("valueCode") or x.get("valueString") for x in one["extension"]} for one in kept] == [
         {"check": "duplicate", "about": f"MedicationRequest/{old}", "reason": "intended"},
         {"check": "interaction", "reason": "checked"},
@@ -331,3 +331,62 @@ async def test_a_guardian_asks_for_a_small_child_and_not_for_one_of_fourteen(war
             assert told.status_code == status
             if status == 201:
                 assert told.json()["note"][0]["authorString"] == "Test Testsson, för patienten"
+
+
+async def test_another_dose_under_the_same_id_is_not_taken_for_the_one_that_stands(anna: Any, patient: str) -> None:
+    draft = a_draft(patient)
+    await act(anna, patient, "/$prescribe", a_basket(draft, answers=checked_by_hand(draft)))
+    other = draft | {"dosageInstruction": [{"text": "2 tabletter 2 gånger per dag"}]}
+    told = await act(anna, patient, "/$prescribe", a_basket(other, answers=checked_by_hand(draft)))
+    assert (told.status_code, reason(told)) == (409, "care/not-now")
+    old, new = draft["id"], str(uuid.uuid4())
+    body = asked(id=new, dose="1 tablett 3 gånger per dag")
+    body["parameter"] += [an_answer("", "interaction", "checked")]
+    assert (await act(anna, patient, f"/{old}/$renew", body)).status_code == 200
+    assert (await act(anna, patient, f"/{old}/$renew", body)).status_code == 200
+    changed = asked(id=new, dose="9 tabletter 3 gånger per dag")
+    assert (await act(anna, patient, f"/{old}/$renew", changed)).status_code == 409
+
+
+@pytest.mark.parametrize("way", ["put", "patch", "bundle", "delete"])
+async def test_what_is_signed_is_not_changed_by_a_plain_write_whatever_door(
+    ward: Any, anna: Any, bench: Any, patient: str, way: str
+) -> None:
+    id = await prescribed(anna, patient)
+    address, context = f"/MedicationRequest/{id}", {"fvm-patient": patient}
+    held = (await anna.get(address)).json()
+    changed = held | {"dosageInstruction": [{"text": "9 tabletter 2 gånger per dag"}]}
+    if way == "put":
+        told = await anna.put(address, json=changed, headers=context)
+    elif way == "patch":
+        patch = [{"op": "replace", "path": "/status", "value": "completed"}]
+        told = await anna.patch(address, json=patch, headers={**context, "content-type": "application/json-patch+json"})
+    elif way == "bundle":
+        entry = {"resource": changed, "request": {"method": "PUT", "url": address[1:]}}
+        told = await bench.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    else:
+        told = await bench.delete(address)
+    assert (told.status_code, reason(told)) == (409, "care/not-now"), told.text
+    assert (await anna.get(address)).json()["meta"]["versionId"] == "1"
+
+
+async def test_a_signed_prescription_may_be_marked_as_entered_in_error_and_others_are_free(
+    ward: Any, anna: Any, patient: str
+) -> None:
+    id = await prescribed(anna, patient)
+    held = (await anna.get(f"/MedicationRequest/{id}")).json()
+    context = {"fvm-patient": patient}
+    wrong = await anna.put(f"/MedicationRequest/{id}", json=held | {"status": "entered-in-error"}, headers=context)
+    assert wrong.status_code == 200
+    imported = await ward.add(a_draft(patient, status="active"))
+    other = a_draft(patient, status="completed") | {"id": imported}
+    assert (await anna.put(f"/MedicationRequest/{imported}", json=other, headers=context)).status_code == 200
+
+
+async def test_who_has_a_mandate_asks_for_a_grown_patient(ward: Any, anna: Any, patient: str, engine: Any) -> None:
+    id, other = await prescribed(anna, patient), await ward.patient(birthDate="1985-01-01")
+    token = {"patient": patient, "subject": other, "commission": None, "scope": "patient/*.rs"}
+    async with ward.client("patient", **token) as client:
+        assert (await act(client, patient, f"/{id}/$request-renewal")).status_code == 404
+        await facts_of(engine, patient, acting=(Acting(other, "mandate", datetime(2026, 1, 1, tzinfo=UTC)),))
+        assert (await act(client, patient, f"/{id}/$request-renewal")).status_code == 201

@@ -18,6 +18,7 @@ PRESCRIBERS = frozenset(
     ("Läkare",)
 )  # roles of a commission; others' limited rights to prescribe are not told apart yet
 ENDED = "urn:fvm:medicine-ended"  # a code system: why a prescription is not in force any more
+SIGNED = "urn:fvm:signed"  # an extension: when it was signed here; the requester signed it
 OVERRIDDEN = "urn:fvm:overridden"  # an extension: which check was answered, about what, with which reason
 STOPS: Mapping[str, str] = {
     "finished": "Behandlingen är klar",
@@ -32,6 +33,8 @@ RENEWED = "renewed"
 _RENEWABLE = ("active", "on-hold", "completed")
 _COPIED = ("medicationCodeableConcept", "medicationReference", "dosageInstruction", "reasonCode", "reasonReference",
            "category", "courseOfTherapyType", "dispenseRequest", "substitution")  # fmt: skip
+
+_SIGNED_FOR = (*_COPIED, "subject", "requester", "authoredOn", "intent", "priorPrescription", "extension")
 
 
 def may_prescribe(caller: Caller) -> None:
@@ -85,11 +88,28 @@ def _has_cause(draft: Mapping[str, Any]) -> bool:
 
 def signed(draft: Resource, caller: Caller, at: datetime, answers: list[Resource]) -> Resource:
     """The draft as a prescription of the caller's. `answers`: extensions that say how its checks were answered."""
-    kept = [one for one in draft.get("extension", ()) if one.get("url") != OVERRIDDEN]
+    kept = [one for one in draft.get("extension", ()) if one.get("url") not in (OVERRIDDEN, SIGNED)]
     made = {name: value for name, value in draft.items() if name not in ("meta", "text", "contained", "extension")}
     made |= {"status": "active", "intent": "order", "authoredOn": _moment(at)}
     made |= {"requester": person(caller), "recorder": person(caller)}
-    return made | ({"extension": [*kept, *answers]} if kept or answers else {})
+    return made | {"extension": [*kept, {"url": SIGNED, "valueDateTime": _moment(at)}, *answers]}
+
+
+def same(stands: Mapping[str, Any], draft: Mapping[str, Any]) -> bool:
+    """Whether what stands is what this draft became: another dose under the same id is another prescription. A draft without a
+    medicine is a renewal of which only what was changed is said."""
+    names = _COPIED if any(name.startswith("medication") for name in draft) else tuple(set(_COPIED) & set(draft))
+    return all(stands.get(name) == draft.get(name) for name in (*names, "priorPrescription"))
+
+
+def plain_write(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
+    """Raises NotNow for a write, by none of the acts, that changes what was signed here. It may be marked as entered in error."""
+    if old is None or not any(one.get("url") == SIGNED for one in old.get("extension", ())):
+        return
+    if new is None or any(old.get(name) != new.get(name) for name in _SIGNED_FOR):
+        raise NotNow("Ordinationen är signerad. Förnya den, eller sätt ut den och ordinera på nytt")
+    if old.get("status") != new.get("status") and new.get("status") != "entered-in-error":
+        raise NotNow("Ordinationen pausas, återinsätts och sätts ut med $hold, $release och $stop")
 
 
 def renewal_of(old: Resource, id: str, patient: str) -> Resource:

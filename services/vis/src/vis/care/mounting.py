@@ -48,6 +48,7 @@ def operations(places: Places) -> dict[Name, Brought]:
 GUARDS: dict[str, Guard] = {  # by type
     "DocumentReference": locking.guard,
     "Encounter": beds.one_to_a_bed,
+    "MedicationRequest": medicating.guard,
     "Appointment": calendar.appointments,
     "Slot": calendar.slots,
     "ServiceRequest": referring.guard,

@@ -52,18 +52,23 @@ async def renew(engine: Engine, request: Request, id: str) -> Answer:
     asked = basket(request, {"id": "valueString", "reason": "valueString", "dose": "valueString"})
     medicines.may_prescribe(request.caller)
     new, patient = id_of(asked.values.get("id"), "id"), in_context(request)
+    other = _other_words(asked)
     if await _standing(engine, [new]):
-        asked.drafts = [{"resourceType": _TYPE, "id": new, "priorPrescription": {"reference": f"{_TYPE}/{id}"}}]
+        asked.drafts = [{"id": new, "priorPrescription": {"reference": f"{_TYPE}/{id}"}, **other}]
         return await _again(engine, request, asked)
     old = exact((await current(engine, request, _TYPE, id))[1].body)
     draft = medicines.renewal_of(old, new, patient)
-    if reason := asked.values.get("reason"):
-        draft = {name: value for name, value in draft.items() if name != "reasonReference"}
-        draft["reasonCode"] = [{"text": reason}]
-    if dose := asked.values.get("dose"):
-        draft["dosageInstruction"] = [{"text": dose}]
+    if "reasonCode" in other:
+        draft.pop("reasonReference", None)
+    draft |= other
     said = [Said(new, one.check, one.about, one.reason, one.comment) for one in asked.said]
     return await signed(engine, request, Basket([draft], said))
+
+
+def _other_words(asked: Basket) -> Resource:
+    """The cause and the dose that a renewal shall have instead of the old one's."""
+    found: Resource = {"reasonCode": [{"text": reason}]} if (reason := asked.values.get("reason")) else {}
+    return found | ({"dosageInstruction": [{"text": dose}]} if (dose := asked.values.get("dose")) else {})
 
 
 async def signed(engine: Engine, request: Request, asked: Basket) -> Answer:
@@ -160,10 +165,11 @@ async def _again(engine: Engine, request: Request, asked: Basket) -> Answer:
         except NotFound:  # only some of them stand: the basket is another one
             raise NotNow("En del av ordinationerna finns redan. Läs om sidan") from None
         mine = one.get("requester", {}).get("identifier") == person(request.caller)["identifier"]
-        same = _prior(one) == _prior(draft) and medicines.name_of(one) == (
-            medicines.name_of(draft) or medicines.name_of(one)
-        )
-        if not (mine and same and one.get("subject", {}).get("reference") == f"Patient/{in_context(request)}"):
+        if not (
+            mine
+            and medicines.same(one, draft)
+            and one.get("subject", {}).get("reference") == f"Patient/{in_context(request)}"
+        ):
             raise NotNow("Ordinationen finns redan med ett annat innehåll. Läs om sidan")
         found.append(answer.body)
     return Answer(200, _joined(found))

@@ -10,7 +10,7 @@ from typing import Any
 
 from application_platform.demo import cast
 from fhircore.identifiers import HSA
-from fvm.demo import bookable, generate, laboratory, law
+from fvm.demo import bookable, generate, laboratory, law, measured
 from fvm.demo.chart import Chart
 from fvm.demo.doors import Doors
 from fvm.demo.facts import SWEDEN, Fact
@@ -55,12 +55,13 @@ def load(doors: Doors, tell: Tell, stopping: Callable[[], bool] = lambda: False,
     _await_arrival(doors, bench, most, stopping)
     decided = law.tell(doors, most, bench)
     times = bookable.fill(doors, region.now.date(), region.charts)
+    sets = measured.keep(doors, region.now)
     told = doors.hl7(_messages(region.charts, region.now))
     sent = _events(doors, region.charts)
     _chart(doors, last)  # its Patient says that the demo is whole
     tell(
         f"demo region: {told} laboratory answers by HL7 v2, {sent} events of home care, {decided} acts of the law, "
-        f"{times:,} times to book; "
+        f"{times:,} times to book, {sets} sets of vital signs; "
         f"all told in {time.monotonic() - began:.1f} s"
     )
 
@@ -73,8 +74,10 @@ def is_loaded(doors: Doors, seed: int = generate.SEED) -> bool:
 
 
 def go_on(doors: Doors) -> None:
-    """What a region that is loaded needs each time it starts: times to book around today. Raises Trouble."""
+    """What a region that is loaded needs each time it starts: times to book around today, vital signs of the shifts since. Raises
+    Trouble."""
     bookable.fill(doors, datetime.now(SWEDEN).date())
+    measured.keep(doors, datetime.now(SWEDEN))
 
 
 def counts(doors: Doors) -> list[tuple[str, int, int]]:

@@ -1,12 +1,13 @@
 """Who lies where right now: stays in progress on the wards, and the emergency department today (pure)."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
+from fvm.demo import codes
 from fvm.demo.chart import Chart
-from fvm.demo.staff import NURSE, beds
+from fvm.demo.staff import NURSE, beds, organization
 from fvm.demo.visit import Visit
 
 # Story, how many, unit, why, text, the words of the ward round.
@@ -47,6 +48,15 @@ provsvar."""),
 )  # fmt: skip
 
 
+_PLANNED_END = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate"
+_MEASURED = timedelta(hours=32)  # the shifts that `measured` records with their NEWS2
+# Who is waited for on a ward: story, unit, why, text.
+_AWAITED = (
+    ("heart_failure", "avd52", "I50.9", "Planerad inläggning, titrering av läkemedel"),
+    ("arthrosis", "kirort", "M17.9", "Planerad operation, knäprotes"),
+)
+
+
 class Stay(NamedTuple):
     """A kind of stay; `{day}` and `{kilo}` of its words are filled in by the day of the round."""
 
@@ -74,6 +84,9 @@ def wards(charts: Sequence[Chart], now: datetime, rng: Random) -> None:
     for kind in map(Stay._make, _STAYS):
         for chart in rng.sample([one for one in charts if one.person.story == kind.story], kind.many):
             _stay(chart, kind, next(free[kind.unit]), now, rng)
+    for story, unit, why, text in _AWAITED:
+        here = [one for one in charts if one.person.story == story and not _staying(one)]
+        _awaited(here[-1], unit, why, text, (now + timedelta(days=4)).date())
     for nth, arrival in enumerate(map(Arrival._make, _TODAY)):
         chart = rng.choice([one for one in charts if one.person.story == arrival.story])
         _at_the_door(chart, arrival, next(free["akuten"]), now, signed=nth % 2 == 0)
@@ -88,12 +101,40 @@ def _stay(chart: Chart, kind: Stay, bed: int, now: datetime, rng: Random) -> Non
         k=chart.about(4.0, 0.3, 1), na=chart.about(137, 3), krea=chart.about(92, 14),
     )  # fmt: skip
     for hours in range(1, days * 24, 8):
-        if came + timedelta(hours=hours) < now:
+        if came + timedelta(hours=hours) < now - _MEASURED:
             _round(stay, chart, hours)
+    if bed % 4:  # of the others nobody knows yet
+        leaves = max((now + timedelta(days=bed % 4 - 1)).date(), came.date())
+        stay.encounter["extension"] = [{"url": _PLANNED_END, "valueDateTime": leaves.isoformat()}]
     for day in range(1, days):
         last = day == days - 1
         said = kind.words.format(day=day + 1, kilo=f"{day * 0.9:.1f}".replace(".", ","))
         stay.note("Daganteckning", said, signed=not last or rng.random() < 0.3, hour_later=day * 24 - 6)
+
+
+def _staying(chart: Chart) -> bool:
+    held = (fact.resource for fact in chart.facts if fact.resource["resourceType"] == "Encounter")
+    return any(one["status"] == "in-progress" for one in held)
+
+
+def _awaited(chart: Chart, unit: str, why: str, text: str, leaves: date) -> None:
+    """A stay that is planned: the patient stands on the ward's board among those who are waited for."""
+    desk = chart.at(unit)
+    author = desk.who(NURSE)
+    desk.put(
+        {
+            "resourceType": "Encounter",
+            "status": "planned",
+            "class": {"system": f"{codes.HL7}v3-ActCode", "code": "IMP"},
+            "type": [{"text": text}],
+            "subject": chart.subject,
+            "participant": [{"individual": author.reference}],
+            "reasonCode": [codes.diagnosis(why)],
+            "extension": [{"url": _PLANNED_END, "valueDateTime": leaves.isoformat()}],
+            "serviceProvider": organization(unit),
+        },
+        author,
+    )
 
 
 def _round(stay: Visit, chart: Chart, hours: int) -> None:

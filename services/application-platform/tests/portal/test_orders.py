@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from application_platform.identity.api import Unit
+from application_platform.portal.bookings import at_vis
 from application_platform.portal.referrals import asking
 
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
@@ -198,6 +199,35 @@ async def test_a_received_referral_is_read_and_assessed(staff: ClientSession, se
         assert served.vis.acts[-1] == (name, {**key, **values})
     onward = await acted(staff, "r-1", "forward", follow=False, unit="SE-SJOVIK")
     assert (onward.status, onward.headers["Location"]) == (303, "/portal/inbox")
+
+
+async def test_an_accepted_referral_gets_a_time_that_is_booked(
+    staff: ClientSession, served: Any, platform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.add(a_referral("r-1", "accepted", copy=True))
+    assert "Boka tid Koppla sedan tiden" in await words(await staff.get(f"{ORDERS}/r-1"))
+    visit = {
+        "resourceType": "Appointment", "id": "a-1", "status": "booked", "start": "2099-01-20T08:15:00+01:00",
+        "end": "2099-01-20T08:45:00+01:00", "description": "Foto", "meta": {},
+        "participant": [{"actor": {"reference": f"Patient/{TOLVAN}"}, "status": "accepted"}],
+        "subject": {"reference": f"Patient/{TOLVAN}"},
+    }  # fmt: skip
+    platform.add(visit)
+    assert "Vilken tid gäller remissen? Välj bokad tid 2099-01-20 08:15–08:45" in await words(
+        await staff.get(f"{ORDERS}/r-1")
+    )
+    assert "Tiden hör nu till remissen." in await words(await acted(staff, "r-1", "schedule", appointment="a-1"))
+    assert served.vis.acts[-1] == ("schedule", {"key": "ServiceRequest/r-1", "appointment": "a-1"})
+    platform.add({**visit, "basedOn": [{"reference": "ServiceRequest/r-1"}]})
+    shown = await words(await staff.get(f"{ORDERS}/r-1"))
+    assert "Bokad tid 2099-01-20 08:15–08:45" in shown
+    assert "Vilken tid gäller remissen?" not in shown
+
+    async def away(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(at_vis, "at_vis", away)
+    assert "EJ KONTROLLERAD: bokade tider" in await words(await staff.get(f"{ORDERS}/r-1"))
 
 
 async def test_the_sender_answers_what_came_back_and_takes_one_back(

@@ -42,7 +42,7 @@ _UNDER_WAY = {"draft", "active", "on-hold"}
 _RECEIVERS = {
     "sent": ("receive", "accept", "return", "forward", "answer"),
     "received": ("accept", "return", "forward", "answer"),
-    "accepted": ("answer", "forward"),
+    "accepted": ("schedule", "answer", "forward"),
 }
 _SENDERS = {
     "": ("cancel",),

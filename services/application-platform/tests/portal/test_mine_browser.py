@@ -203,7 +203,7 @@ async def test_the_house_works_without_script(browser: Browser, house: Any) -> N
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     await expect(page.locator("h1")).to_have_text("Inställningar och appar")
     await page.get_by_role("link", name="Journal", exact=True).click()
-    await page.locator("#timeline").get_by_role("link", name="Svar", exact=True).click()
+    await page.locator("#timeline").get_by_role("link", name="Provsvar", exact=True).click()
     await expect(page).to_have_url(f"{house.url}{OWN}/journal?visa=svar")
 
 

@@ -10,6 +10,7 @@ from aiohttp import ClientSession
 
 from application_platform.messages import store as messages
 from application_platform.messages.model import Author, Message, Thread
+from application_platform.portal.mine.places import ROOMS
 
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
 STINA = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a02"
@@ -107,3 +108,10 @@ async def test_an_unknown_number_gets_the_same_words_as_ones_own(tolvan: ClientS
         told.add((number, answer.status))
     assert ("196408233234", 422) in told
     assert ("199002222397", 303) in told
+
+
+async def test_every_room_of_the_house_and_of_its_menu_is_there(tolvan: ClientSession) -> None:
+    more = await text(tolvan, f"{HOUSE}/more")
+    for path in [f"/{room.path}" for room in ROOMS if room.path != "settings"] + ["/bookings", "/messages", "/journal"]:
+        assert f'href="{HOUSE}{path}"' in more, path
+        assert (await tolvan.get(HOUSE + path)).status == 200, path

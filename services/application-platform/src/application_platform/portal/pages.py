@@ -190,6 +190,8 @@ async def latest(
 
     204 when nothing of it is shown to this reader. `since` asks by time instead, after notices were missed.
     """
+    if reader.kind == "patient":
+        raise NotShown
     asked = _own(reader, patient)
     from_then = moment(since)
     keys = chart.keys(what or ())

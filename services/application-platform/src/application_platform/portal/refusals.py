@@ -122,6 +122,14 @@ _TO_PATIENTS: tuple[tuple[type[Problem], Words], ...] = (
         NotAllowed,
         Words(403, "Journalen kan inte visas", "Här visas bara din egen journal. Saknas den, kontakta din mottagning."),
     ),
+    (
+        ForAnother,
+        Words(
+            422,
+            "Inget är gjort",
+            "Formuläret gällde en annan person än sidan. Öppna rätt persons sidor under Mer och gör det där.",
+        ),
+    ),
     (Unavailable, Words(503, "Journalen svarar inte", _JOURNAL_AWAY, unknown=True)),
     (Unreadable, Words(502, "Journalen svarar inte", _JOURNAL_AWAY, unknown=True)),
 )

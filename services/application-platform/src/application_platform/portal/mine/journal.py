@@ -19,6 +19,7 @@ from kit.problems import Unavailable
 
 router = APIRouter(prefix="/portal/mine/{patient}/journal", route_class=PageRoute, include_in_schema=False)
 
+_KINDS = {**timeline.KINDS, "svar": "Provsvar"}  # the filters as patients call them
 Kind = Annotated[str, Query(alias="visa", max_length=20)]
 Type = Annotated[str, Path(pattern=r"^[A-Z][A-Za-z]{1,40}$")]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9.\-]{1,64}$")]
@@ -130,7 +131,7 @@ def rows(portal: Portal, mine: Mine, page: Page, kind: str, today: date) -> dict
         page=page,
         groups=timeline.by_month([*page.entries, *page.undated]),
         kind=kind,
-        kinds=timeline.KINDS,
+        kinds=_KINDS,
         fewer=timeline.FEWER,
         today=today,
         fresh=False,

@@ -79,6 +79,7 @@ def test_a_struck_value_stays_in_the_list_and_leaves_the_graph() -> None:
     assert [len(found.entries), len(found.standing)] == [3, 2]
     assert [[str(dot.amount) for dot in line.dots] for line in found.lines] == [["128", "128"], ["80", "82"]]
     assert [one.measure.id for one in (found, *others)] == list(MEASURES)
+    assert found.lines[1].ends == ("82", "80")
     assert others[0].lines[0].drawn(100, 20) is None
 
 

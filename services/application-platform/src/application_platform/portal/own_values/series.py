@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from application_platform.own.model import MEASURES, NOTE, Entry, Measure, Part
 from application_platform.portal.look.graphs import Dot, Graph, graph
-from application_platform.portal.swedish import ZONE
+from application_platform.portal.swedish import ZONE, number
 
 _OLDEST = date(1900, 1, 1)
 
@@ -17,7 +17,12 @@ class Line:
     """One number of a measurement through time."""
 
     part: Part
-    dots: tuple[Dot, ...]
+    dots: tuple[Dot, ...]  # newest first
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The first value and the last one, as they are written beside the graph."""
+        return number(self.dots[-1].amount), number(self.dots[0].amount)
 
     def drawn(self, width: int, height: int, *, side: int = 6, size: float = 3) -> Graph | None:
         """The graph; None when there is nothing to draw. Home values have no reference interval, so no band."""

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientPayloadError, ClientResponse, ClientSession
 
 from application_platform.portal.mine import health
+from application_platform.portal.mine.download import others
 
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
 STINA = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a02"
@@ -90,6 +91,20 @@ async def test_the_page_to_print_has_every_word_and_says_who_took_it_out(tolvan:
         assert words in body, words
     assert platform.looks == [("Bearer token-of-tolvan", "download", [TOLVAN])]
     assert f'href="{HOUSE}/download/read"' in await text(tolvan, f"{HOUSE}/download")
+
+
+async def test_what_the_page_has_no_words_for_is_counted_by_name(tolvan: ClientSession) -> None:
+    assert "<li>Uppgifter som vården har att göra: 1</li>" in await text(tolvan, f"{HOUSE}/download/read")
+
+
+def test_registers_and_what_is_shown_are_not_counted_again() -> None:
+    listed = [
+        {"resourceType": name, "id": "x"}
+        for name in ("Patient", "Practitioner", "Condition", "ServiceRequest", "Appointment")
+    ]
+    listed.append({"resourceType": "Appointment", "id": "y"})
+    told = [("Bokade besök", 2), ("Remisser och beställningar", 1)]
+    assert others(listed, {"Condition/x"}) == told
 
 
 def allergy(text: str, **more: Any) -> dict[str, Any]:

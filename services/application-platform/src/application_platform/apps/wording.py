@@ -22,6 +22,7 @@ _TYPES = {
     "DiagnosticReport": "Utlåtanden och svar",
     "DocumentReference": "Anteckningar och dokument",
     "Encounter": "Besök och vårdtillfällen",
+    "Flag": "Viktigt att veta",
     "FamilyMemberHistory": "Sjukdomar i släkten",
     "Goal": "Mål med vården",
     "Immunization": "Vaccinationer",
@@ -39,6 +40,7 @@ _TYPES = {
     "Questionnaire": "Formulär",
     "QuestionnaireResponse": "Dina svar i formulär",
     "ServiceRequest": "Remisser och beställningar",
+    "Task": "Uppgifter som vården har att göra",
 }
 _CATEGORIES = {
     "laboratory": "provsvar",
@@ -73,8 +75,13 @@ def wishes(scopes: Iterable[str]) -> list[Wish]:
     return found
 
 
+def of_type(name: str) -> str:
+    """What resources of a type are called to patients."""
+    return _TYPES.get(name, f"Andra uppgifter ({name})")
+
+
 def _data(scope: str, read: model.DataScope) -> Wish:
-    what = _TYPES.get(read.type, f"Andra uppgifter ({read.type})")
+    what = of_type(read.type)
     verbs = [
         verb
         for letters, verb in (("rs", "läsa"), ("c", "lägga till"), ("ud", "ändra"))

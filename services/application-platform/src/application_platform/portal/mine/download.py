@@ -1,6 +1,7 @@
 """The whole record to its patient: as a FHIR Bundle, streamed page by page, and as a page to read and print (PAT-13)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import structlog
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response, StreamingResponse
 
+from application_platform.apps import wording
 from application_platform.portal import render, timeline
 from application_platform.portal.contact.deciding import look
 from application_platform.portal.mine.frame import InMine, Mine, framed, sent
@@ -17,8 +19,19 @@ from application_platform.portal.reader import InPortal, Portal
 from application_platform.portal.record import Part, Piece
 from application_platform.portal.refusals import PageRoute
 from application_platform.portal.swedish import ZONE
+from application_platform.portal.values import key_of
 from kit.problems import Problem
 
+_REGISTERS = {
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Location",
+    "HealthcareService",
+    "Medication",
+}
+_REGISTERS |= {"OperationOutcome", "Schedule", "Slot", "Device", "Substance"}
 log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/portal/mine/{patient}/download", route_class=PageRoute, include_in_schema=False)
@@ -68,9 +81,23 @@ async def read(request: Request, portal: InPortal, mine: InMine) -> Response:
         person=person(who, now.date()),
         at=now,
         today=now.date(),
+        others=others(resources, {key for entry in entries for key in entry.keys}),
         withheld=bool(timeline.reasons(bundle)),
     )
     return render.page(request, "mine/record.html", context)
+
+
+def others(resources: Sequence[Mapping[str, Any]], shown: Collection[str]) -> list[tuple[str, int]]:
+    """What the file has beside the events of the page: what it is called and how many, the most first (pure).
+
+    Left out are the person, and the registers of people and places that the events point at.
+    """
+    counted = Counter(
+        str(one.get("resourceType"))
+        for one in resources
+        if key_of(one) not in shown and one.get("resourceType") not in _REGISTERS
+    )
+    return [(wording.of_type(name), count) for name, count in counted.most_common()]
 
 
 async def _pieces(portal: Portal, mine: Mine, first: Part | None) -> AsyncIterator[Piece]:

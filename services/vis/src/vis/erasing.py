@@ -15,7 +15,7 @@ _WHOLE = "delete from draft where pat = any($1::bigint[]) and at <= $2"
 _NAMED = "delete from draft where id::text = any($1::text[]) and at <= $2"  # a note has the id of its draft
 _OLDER = """
 delete from draft_version v using draft d where d.id = v.draft and d.pat = any($1::bigint[]) and v.at <= $2"""
-# A time that a destroyed booking took is free again; which one it was is kept nowhere.
+# Nothing says any more who had the time of a destroyed booking.
 _TIMES = """
 delete from booked where (appointment = any($2::bigint[]) or pat = any($1::bigint[]))
     and not exists (select from res where key = appointment)"""

@@ -12,7 +12,9 @@ from access import Acting, Facts
 from fhircore.moments import SWEDEN
 from fhirserver.facts import put_facts
 from kit.caller import Commission
+from kit.erasing import Order
 from vis.care import bookings
+from vis.erasing import destroy
 
 UNIT, PROVIDER = "SE0000000001-N1", "SE0000000001-N"
 NORRBY = Commission("c-1", UNIT, "Norrby", PROVIDER, "Region Norr", "Läkare")
@@ -168,3 +170,30 @@ async def test_a_patient_calls_the_clinic_on_the_last_day(ward: Any, service: st
     body = {"resourceType": "Parameters", "parameter": [{"name": "reason", "valueCode": "pat"}]}
     by_staff = await anna.post(f"/Appointment/{id}/$cancel", json=body, headers={"fvm-patient": patient})
     assert by_staff.status_code == 200
+
+
+async def test_a_patient_has_no_two_times_at_once_but_may_move_one_to_a_time_beside(ward: Any, service: str) -> None:
+    patient = await ward.patient(birthDate="1980-05-01")
+    slot, beside = await a_slot(ward, service), await a_slot(ward, service, SOON + timedelta(minutes=15))
+    async with pages(ward, patient) as me:
+        id = (await act(me, f"/Slot/{slot}/$book", id=str(uuid4()))).json()["id"]
+        refused = await act(me, f"/Slot/{beside}/$book", id=str(uuid4()))
+        assert reason(refused) == (409, "care/not-now")
+        assert "redan en bokad tid då" in refused.json()["issue"][0]["diagnostics"]
+        moved = await act(me, f"/Appointment/{id}/$rebook", slot=beside, id=str(uuid4()))
+        assert moved.status_code == 201, moved.text
+
+
+async def test_a_destroyed_booking_leaves_no_trace_of_who_had_the_time(ward: Any, service: str, engine: Any) -> None:
+    patient = await ward.patient(birthDate="1980-05-01")
+    slot, held = await a_slot(ward, service), await a_slot(ward, service, SOON + timedelta(hours=1))
+    async with pages(ward, patient) as me:
+        await act(me, f"/Slot/{slot}/$book", id=str(uuid4()))
+        await act(me, f"/Slot/{held}/$hold")
+    key = engine.keys.of(f"Patient/{patient}")
+    count = "select count(*) from booked where pat = $1"
+    assert await engine.db.pool.fetchval(count, key) == 2
+    order = Order(str(uuid4()), datetime.now(UTC), [patient])
+    async with engine.db.pool.acquire() as con, con.transaction():
+        await destroy(engine, con, order, ())
+    assert await engine.db.pool.fetchval(count, key) == 0

@@ -121,3 +121,14 @@ def test_a_time_is_taken_once_and_what_the_clinic_closed_stays_closed() -> None:
         bookings.taken(a_slot(status="busy"))
     assert bookings.freed(a_slot(status="busy"))["status"] == "free"
     assert bookings.freed(a_slot(status="busy-unavailable"))["status"] == "busy-unavailable"
+
+
+def test_a_patient_who_books_alone_has_no_two_times_at_once_and_not_too_many() -> None:
+    half = timedelta(minutes=30)
+    coming = [(NOW + timedelta(days=n), NOW + timedelta(days=n) + half) for n in range(1, 5)]
+    bookings.room_for(coming, NOW, NOW + half)
+    bookings.room_for(coming, coming[0][1], coming[0][1] + half)  # right after another
+    with pytest.raises(NotNow, match="redan en bokad tid då"):
+        bookings.room_for(coming, coming[0][0] + half / 2, coming[0][1] + half)
+    with pytest.raises(NotNow, match="5 tider är redan bokade"):
+        bookings.room_for([*coming, (NOW - half, NOW)], NOW, NOW + half)

@@ -17,7 +17,7 @@ from fhirserver.interactions.read import read
 from fhirserver.messages import Answer, Request
 from fhirserver.performing import perform
 from fhirserver.problems import Invalid, NotFound, VersionConflict
-from vis.care import bookings
+from vis.care import bookings, calendar
 from vis.care.asking import NotNow, NotYours, parameters, staff, text
 from vis.care.changing import Change, changed, current
 from vis.care.free_times import Offer, for_whom, may_book, offered, registers
@@ -38,6 +38,7 @@ async def book(engine: Engine, request: Request, id: str) -> Answer:
         return standing
     try:
         bookings.bookable(offer.slot, request.caller, datetime.now(UTC))
+        await _room(engine, request, offer, patient)
         actions = [_new(request, offer, patient, name, reason), _slot(id, bookings.taken)]
         return await perform(engine, request, "create", actions, partial(answers.alone, engine, request))
     except (NotNow, VersionConflict):  # the same press twice at the same moment
@@ -146,6 +147,14 @@ def _new(request: Request, offer: Offer, patient: str, id: str, reason: str, mor
     action = Action("PUT", _TYPE, _TYPE, id, draft.raw, draft.data, must_be_new=True, patient=patient, by="book")
     action.label = offer.label
     return action
+
+
+async def _room(engine: Engine, request: Request, offer: Offer, patient: str, but: str = "") -> None:
+    """Raises NotNow where a patient books more than one may alone, or two times at once."""
+    if request.caller.kind == "patient":
+        people = engine.persons.expanded(engine.keys.of(f"Patient/{patient}"))
+        standing = await calendar.coming(engine.db.pool, people, engine.keys.of(but))
+        bookings.room_for(standing, offer.time.since, offer.time.until)
 
 
 def _slot(id: str, make: Callable[[Resource], Resource]) -> Action:

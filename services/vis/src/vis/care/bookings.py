@@ -5,7 +5,7 @@ came by (vis.care.calendar).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from vis.care.asking import NotNow, NotYours, person
 Resource = dict[str, Any]
 LIVE = frozenset(("pending", "booked", "arrived", "checked-in", "fulfilled"))  # an Appointment that takes its times
 HELD = timedelta(minutes=5)  # how long a time is somebody's before it is booked
+MOST = 5  # times to come that a patient books alone; more by the clinic
 NOTICE = timedelta(hours=24)  # until then a patient calls off or moves a booking alone; later they call the clinic
 OPEN = (
     "urn:fvm:slot",
@@ -74,6 +75,14 @@ def bookable(slot: Resource, caller: Caller, at: datetime) -> None:
         raise NotNow(GONE)
     if moment(slot["start"]) <= at:
         raise NotNow("Tiden har passerat. Välj en annan tid")
+
+
+def room_for(coming: Sequence[tuple[datetime, datetime]], since: datetime, until: datetime) -> None:
+    """Raises NotNow where a patient who books alone has another time then, or as many as one may have."""
+    if any(begins < until and since < ends for begins, ends in coming):
+        raise NotNow("Det finns redan en bokad tid då. Boka om den, eller välj en annan tid")
+    if len(coming) >= MOST:
+        raise NotNow(f"{MOST} tider är redan bokade. Avboka en som inte behövs, eller ring mottagningen")
 
 
 def booked(

@@ -44,6 +44,9 @@ select w.slot from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::tim
     as w(slot, schedule, since, until)
 where not exists (select from booked b where b.schedule = w.schedule and b.during && tstzrange(w.since, w.until)
     and (b.until is null or (b.until > clock_timestamp() and not (b.pat = $5 and b.holder = $6))))"""
+_COMING = """
+select lower(during) as since, upper(during) as until from booked
+where pat = any($1::bigint[]) and appointment is not null and appointment <> $2 and upper(during) > clock_timestamp()"""
 _STANDS = "select slot from booked where slot = any($1::bigint[]) and appointment is not null"
 _FORGET = "delete from booked where slot = any($1::bigint[]) and appointment is null"
 _MOVED = "Tiden är bokad. Boka om patienten innan tiden ändras eller tas bort"
@@ -116,6 +119,11 @@ async def free(con: Connection | Pool, times: Collection[Time], pat: int, holder
     columns = zip(*((one.slot, one.schedule, one.since, one.until) for one in times), strict=True) if times else ()
     found = [list(column) for column in columns] or [[], [], [], []]
     return frozenset(row["slot"] for row in await con.fetch(_FREE, *found, pat, holder))
+
+
+async def coming(con: Connection | Pool, people: Collection[int], but: int) -> list[tuple[datetime, datetime]]:
+    """When these patients (the keys of one person) have times to come, without the Appointment `but`."""
+    return [(row["since"], row["until"]) for row in await con.fetch(_COMING, list(people), but)]
 
 
 async def _take(con: Connection, rows: Iterable[tuple[Time, int, int]]) -> None:

@@ -19,7 +19,7 @@ from fhirserver.messages import Answer, Request
 from fhirserver.problems import Forbidden, Invalid, NotFound
 from vis.care import calendar
 from vis.care.asking import NotNow, NotYours, parameters, staff, text
-from vis.care.bookings import HELD, OPEN, bookable, moment
+from vis.care.bookings import GONE, HELD, OPEN, bookable, moment
 from vis.care.calendar import Time
 
 Resource = dict[str, Any]
@@ -56,6 +56,8 @@ async def offered(engine: Engine, id: str) -> Offer:
     unit = str(service.get("providedBy", {}).get("reference", ""))
     organization = (await registers(engine, unit)).get(unit, {})
     provider = str(organization.get("partOf", {}).get("reference", "")).removeprefix("Organization/")
+    if not schedule.get("active", True):
+        raise NotNow(GONE)
     if not provider:
         raise NotNow("Tidboken saknar en mottagning som svarar för den. Mottagningen behöver rätta den")
     info = information_type({"resourceType": "Appointment"}) or ""

@@ -31,6 +31,7 @@ from vis.access import api as access
 from vis.access import handlers as law
 from vis.access.replica import PATIENCE, Replica
 from vis.care import api as care
+from vis.care.elsewhere import Record
 from vis.care.owed import Owed
 from vis.care.places import Directory
 from vis.erasing import eraser
@@ -53,7 +54,7 @@ def build(settings: Settings) -> Service:
     region, office = Client(settings.information_url, _PATIENCE), Client(settings.application_url, _PATIENCE)
     own = OwnToken(office, "vis", settings.data)
     patients = NewPatients(region, own)
-    mount = record.mount(settings, patients.id_for, RegionHolds(region, own).which, Directory(office).all)
+    mount = record.mount(settings, patients.id_for, RegionHolds(region, own).which, Directory(office).all, Record(region).asked)
     engine = patients.engine = Engine(db, mount, relay.wake, ring=keyring(settings.master_key, seals=settings.sealing))
     relay.tap = Tap(engine)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)
@@ -61,8 +62,7 @@ def build(settings: Settings) -> Service:
     replica = engine.copy = Replica(engine, Client(settings.information_url, PATIENCE), own)
     copies = knowledge.Copies(db, region, own)
     profiles = _profiles(settings, copies)
-    heard = persons.handlers(engine) | law.handlers(engine, _READER)
-    by_order = eraser(engine)
+    by_order, heard = eraser(engine), persons.handlers(engine) | law.handlers(engine, _READER)
     heard |= {**sessions.handlers(verifier), **region_changes.handlers(), **by_order.handlers()}
     inbox = Inbox(db, settings, _READER, heard, concerns={knowledge.TOPIC: region_changes.concerns})
     operations = Operations("vis", db, settings, steps=[access_log])

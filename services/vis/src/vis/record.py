@@ -8,6 +8,7 @@ from fhirserver.engine import Mount
 from fhirserver.integrity import Elsewhere
 from fhirserver.subscribing.endpoints import Rules
 from fhirserver.telling import Teller
+from vis.care import elsewhere
 from vis.care.mounting import GUARDS, operations
 from vis.care.places import Places, nowhere
 from vis.settings import Settings
@@ -28,6 +29,7 @@ def mount(
     new_patient_id: NewPatientId | None = None,
     held_elsewhere: Elsewhere | None = None,
     places: Places = nowhere,
+    medicines: elsewhere.Elsewhere = elsewhere.alone,
 ) -> Mount:
     """Raises ValueError when the log is off outside a demo region."""
     if not settings.access_log and settings.mode != "demo":
@@ -46,7 +48,7 @@ def mount(
         integrity=settings.referential_integrity,
         held_elsewhere=held_elsewhere,
         most_deleted=settings.conditional_delete_most,
-        operations=operations(places),
+        operations=operations(places, medicines),
         guards=GUARDS,
         hooks=Rules.of(settings.subscription_endpoints, settings.mode, settings.subscription_patience),
         **named,

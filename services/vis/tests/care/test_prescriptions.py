@@ -204,7 +204,7 @@ def test_what_is_renewed_is_no_duplicate_of_what_renews_it() -> None:
     [
         (a_medicine("new", "Metformin 500 mg", code=""), [], {}),
         (a_medicine("new"), [a_medicine("old", "Trombyl 75 mg", code="")], {}),
-        (a_medicine("new"), [], {"hidden": True}),
+        (a_medicine("new"), [], {"gap": "Något visas inte"}),
     ],
 )
 def test_what_has_no_code_or_is_hidden_is_not_checked_and_never_clear(draft: Any, standing: Any, more: Any) -> None:

@@ -14,6 +14,8 @@ Code = Literal["duplicate", "allergy", "interaction"]
 State = Literal["clear", "hit", "unchecked"]
 
 ATC = "http://www.whocc.no/atc"
+HIDDEN = "Det finns uppgifter om patienten som inte visas för dig"
+AWAY = "Regionens journal svarade inte, bara det som finns i vårdsystemet är jämfört"
 _ATC = frozenset((ATC, "urn:oid:1.2.752.129.2.2.3.1.1"))
 _SUBSTANCE = 7  # characters of an ATC code at its fifth level
 # Groups that people are allergic to by name, as beginnings of ATC codes (WHO Collaborating Centre, atcddd.fhi.no).
@@ -42,11 +44,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was read of the patient; None: it could not be read. `hidden`: the law shows the reader less than there is."""
+    """What was read of the patient; None: it could not be read. `gap`: why it is less than there is, "" where it is not."""
 
     medicines: Sequence[Resource] | None
     allergies: Sequence[Resource] | None
-    hidden: bool = False
+    gap: str = ""
 
 
 def checks(draft: Resource, basket: Sequence[Resource], known: Known) -> list[Check]:
@@ -58,9 +60,9 @@ def checks(draft: Resource, basket: Sequence[Resource], known: Known) -> list[Ch
     if standing is not None:
         standing = [one for one in standing if key_of(one) not in renewed]
     return [
-        *_duplicates(draft, standing, others, hidden=known.hidden),
+        *_duplicates(draft, standing, others, gap=known.gap),
         *_allergies(draft, known),
-        _interactions(standing, others, hidden=known.hidden),
+        _interactions(standing, others, gap=known.gap),
     ]
 
 
@@ -87,7 +89,7 @@ def substance(medicine: Resource) -> str:
 
 
 def _duplicates(
-    draft: Resource, standing: Sequence[Resource] | None, others: Sequence[Resource], *, hidden: bool
+    draft: Resource, standing: Sequence[Resource] | None, others: Sequence[Resource], *, gap: str
 ) -> list[Check]:
     hits = [
         Check("duplicate", "hit", f"Patienten har redan {name_of(one)}", key_of(one))
@@ -102,8 +104,8 @@ def _duplicates(
     reason = ""
     if standing is None:
         reason = "Patientens läkemedel gick inte att läsa"
-    elif hidden:
-        reason = "Det finns uppgifter om patienten som inte visas för dig"
+    elif gap:
+        reason = gap
     elif not atc(draft):
         reason = "Läkemedlet saknar ATC-kod och är jämfört bara på namnet"
     elif uncoded := [one for one in (*standing, *others) if len(atc(one)) < _SUBSTANCE and not _same(draft, one)]:
@@ -131,8 +133,8 @@ def _allergies(draft: Resource, known: Known) -> list[Check]:
     ]
     hits = [_hit(one) for one in real if _reacts(draft, one)]
     reason = ""
-    if known.hidden:
-        reason = "Det finns uppgifter om patienten som inte visas för dig"
+    if known.gap:
+        reason = known.gap
     elif not atc(draft):
         reason = "Läkemedlet saknar ATC-kod och är jämfört bara på namnet"
     elif vague := [one for one in real if _vague(one) and not _reacts(draft, one)]:
@@ -184,9 +186,9 @@ def _named(allergy: Resource) -> str:
     return next((str(one).strip() for one in said if one), "okänt ämne")
 
 
-def _interactions(standing: Sequence[Resource] | None, others: Sequence[Resource], *, hidden: bool) -> Check:
+def _interactions(standing: Sequence[Resource] | None, others: Sequence[Resource], *, gap: str) -> Check:
     """Nobody has given this region a source of interactions; only where there is nothing to interact with is it clear."""
-    if standing is not None and not standing and not others and not hidden:
+    if standing is not None and not standing and not others and not gap:
         return Check("interaction", "clear", "Inga andra läkemedel")
     return Check(
         "interaction", "unchecked", "Interaktioner med patientens andra läkemedel. Regionen har ingen källa för det"

@@ -13,6 +13,7 @@ from vis.care import (
     locking,
     measuring,
     medicating,
+    moving,
     prescribing,
     referring,
     renewals,
@@ -20,6 +21,7 @@ from vis.care import (
     signing,
     tasks,
 )
+from vis.care.elsewhere import Elsewhere
 from vis.care.places import Places
 
 OPERATIONS: dict[Name, Brought] = by_name(
@@ -32,17 +34,17 @@ OPERATIONS: dict[Name, Brought] = by_name(
         *measuring.OPERATIONS,
         *free_times.OPERATIONS,
         *booking.OPERATIONS,
-        *advising.OPERATIONS,
-        *prescribing.OPERATIONS,
         *medicating.OPERATIONS,
         *renewals.OPERATIONS,
+        *moving.OPERATIONS,
     ]
 )
 
 
-def operations(places: Places) -> dict[Name, Brought]:
-    """All of them; `places` says which units can receive a referral."""
-    return OPERATIONS | by_name(referring.operations(places))
+def operations(places: Places, elsewhere: Elsewhere) -> dict[Name, Brought]:
+    """All of them; `places` says which units can receive a referral, `elsewhere` what the region's record has of medicines."""
+    asking = [*referring.operations(places), *advising.operations(elsewhere), *prescribing.operations(elsewhere)]
+    return OPERATIONS | by_name(asking)
 
 
 GUARDS: dict[str, Guard] = {  # by type

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fhircore.outcome import Issue
@@ -18,7 +19,8 @@ from vis.care.advising import in_context, made, read_known, whole
 from vis.care.asking import NotNow, person, staff
 from vis.care.baskets import Basket, Said, basket, id_of
 from vis.care.changing import Change, current
-from vis.care.checking import checks, open_checks
+from vis.care.checking import Known, checks, open_checks
+from vis.care.elsewhere import Elsewhere, alone
 
 Resource = dict[str, Any]
 _TYPE = "MedicationRequest"
@@ -41,13 +43,13 @@ class Unanswered(Problem):
     title = "A check of the prescription has not been answered"
 
 
-async def prescribe(engine: Engine, request: Request, _id: str) -> Answer:
+async def prescribe(engine: Engine, request: Request, _id: str, elsewhere: Elsewhere = alone) -> Answer:
     """200 with a Bundle of the prescriptions. 403 to who may not prescribe, 409 where the patient or an id does not allow it,
     422 care/incomplete and care/unanswered. Sent twice it is done once."""
-    return await signed(engine, request, basket(request))
+    return await signed(engine, request, basket(request), elsewhere)
 
 
-async def renew(engine: Engine, request: Request, id: str) -> Answer:
+async def renew(engine: Engine, request: Request, id: str, elsewhere: Elsewhere = alone) -> Answer:
     """The same for a new prescription like this one: `id` (of the new one), `reason` and `dose` where they shall be others."""
     asked = basket(request, {"id": "valueString", "reason": "valueString", "dose": "valueString"})
     medicines.may_prescribe(request.caller)
@@ -62,7 +64,7 @@ async def renew(engine: Engine, request: Request, id: str) -> Answer:
         draft.pop("reasonReference", None)
     draft |= other
     said = [Said(new, one.check, one.about, one.reason, one.comment) for one in asked.said]
-    return await signed(engine, request, Basket([draft], said))
+    return await signed(engine, request, Basket([draft], said), elsewhere)
 
 
 def _other_words(asked: Basket) -> Resource:
@@ -71,7 +73,7 @@ def _other_words(asked: Basket) -> Resource:
     return found | ({"dosageInstruction": [{"text": dose}]} if (dose := asked.values.get("dose")) else {})
 
 
-async def signed(engine: Engine, request: Request, asked: Basket) -> Answer:
+async def signed(engine: Engine, request: Request, asked: Basket, elsewhere: Elsewhere) -> Answer:
     """Signs what is in the basket, all or nothing: the rules, the checks, and in one transaction the new prescriptions, the
     end of those they renew, and the tasks that asked for it."""
     staff(request.caller)
@@ -84,7 +86,7 @@ async def signed(engine: Engine, request: Request, asked: Basket) -> Answer:
     medicines.must_live((await current(engine, request, "Patient", patient))[0])
     drafts = [whole(one) for one in asked.drafts]
     _must_be_complete(drafts, patient)
-    await _must_be_answered(engine, request, drafts, asked, patient)
+    _must_be_answered(await read_known(engine, request, patient, elsewhere), drafts, asked)
     actions = await _actions(engine, request, drafts, asked, patient)
     try:
         return await perform(engine, request, "sign", actions, _bundle)
@@ -104,10 +106,7 @@ def _must_be_complete(drafts: Sequence[Resource], patient: str) -> None:
         raise Incomplete(wrong[0].detail, issues=tuple(wrong))
 
 
-async def _must_be_answered(
-    engine: Engine, request: Request, drafts: Sequence[Resource], asked: Basket, patient: str
-) -> None:
-    known = await read_known(engine, request, patient)
+def _must_be_answered(known: Known, drafts: Sequence[Resource], asked: Basket) -> None:
     wrong = [
         Issue(
             "business-rule", f"{medicines.name_of(draft)}: {one.text}", f"{_TYPE}/{draft['id']}", reason=Unanswered.code
@@ -192,13 +191,11 @@ def _prior(draft: Resource) -> str:
     return str(draft.get("priorPrescription", {}).get("reference", "")).removeprefix(f"{_TYPE}/")
 
 
-OPERATIONS = (
-    Brought(
-        _TYPE,
-        "prescribe",
-        "Drafts (draft) become prescriptions by one signature, checks answered (answer).",
-        prescribe,
-        True,
-    ),
-    Brought(_TYPE, "renew", "A new prescription like this one (id, reason, dose, answer); this one ends.", renew),
-)
+def operations(elsewhere: Elsewhere) -> tuple[Brought, ...]:
+    """`elsewhere` says what the region's record has beside VIS's own."""
+    signing = "Drafts (draft) become prescriptions by one signature, checks answered (answer)."
+    renewing = "A new prescription like this one (id, reason, dose, answer); this one ends."
+    return (
+        Brought(_TYPE, "prescribe", signing, partial(prescribe, elsewhere=elsewhere), of_type=True),
+        Brought(_TYPE, "renew", renewing, partial(renew, elsewhere=elsewhere)),
+    )

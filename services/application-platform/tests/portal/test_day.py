@@ -49,6 +49,22 @@ def test_late_comes_first_then_urgent_then_the_longest_wait() -> None:
     assert [row.late for row in rows] == [True, False, False, False]
 
 
+def test_a_referral_that_waits_for_the_other_end_rests_until_its_latest_time() -> None:
+    code = {"code": {"coding": [{"system": "urn:fvm:task", "code": "referral-sent"}], "text": "Bevaka remiss"}}
+    late, coming = (
+        {"restriction": {"period": {"end": end}}} for end in ("2026-11-22T08:00:00Z", "2026-11-24T08:00:00Z")
+    )
+    tasks = (
+        task("late", status="on-hold", **code, **late),
+        task("resting", status="on-hold", **code, **coming),
+        task("without", status="on-hold", **code),
+        task("returned", **code, **coming),
+        task("other", status="on-hold", **coming),
+    )
+    rows = day.waiting(answered(*tasks), NOW, NOW.date())
+    assert {row.key.removeprefix("Task/") for row in rows} == {"late", "returned", "other"}
+
+
 def test_piles_count_each_kind_with_its_oldest_and_what_is_late() -> None:
     late = {"restriction": {"period": {"end": "2026-11-22T08:00:00Z"}}}
     other = {"code": {"text": "Remisser att bedöma"}}

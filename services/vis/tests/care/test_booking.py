@@ -250,6 +250,8 @@ async def test_moving_a_booking_is_one_step_and_who_cannot_move_keeps_what_they_
     first, second, third = [await clinic.slot(SOON + timedelta(hours=n)) for n in range(3)]
     old = (await act(anna, patient, f"/Slot/{first}/$book", id=str(uuid4()), reason="Hosta")).json()["id"]
     await act(anna, other, f"/Slot/{third}/$book", id=str(uuid4()))
+    referral = {"basedOn": [{"reference": "ServiceRequest/referral"}]}
+    await ward.add((await anna.get(f"/Appointment/{old}")).json() | referral, anna, **{"fvm-patient": patient})
     refused = await act(anna, patient, f"/Appointment/{old}/$rebook", slot=third, id=str(uuid4()))
     assert reason(refused) == (409, "care/not-now")
     assert (await anna.get(f"/Appointment/{old}")).json()["status"] == "booked"
@@ -260,6 +262,7 @@ async def test_moving_a_booking_is_one_step_and_who_cannot_move_keeps_what_they_
     assert sorted(one.status_code for one in both) == [200, 201], [one.text for one in both]
     assert both[0].json()["description"] == "Hosta"
     assert both[0].json()["supportingInformation"] == [{"reference": f"Appointment/{old}"}]
+    assert both[0].json()["basedOn"] == referral["basedOn"]
     before = (await anna.get(f"/Appointment/{old}")).json()
     assert (before["status"], before["cancelationReason"]["coding"][0]["code"]) == ("cancelled", "rebooked")
     assert await found(anna, clinic, other) == [first]

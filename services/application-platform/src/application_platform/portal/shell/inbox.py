@@ -65,10 +65,14 @@ class Chosen:
     whose: str = ""
     task: str = ""
     position: str = ""
-    done: str = ""
+    act: str = ""  # what was just done
     status: int = 200
     wrong: str = ""
     filled: Act | None = None
+
+    @property
+    def done(self) -> str:
+        return _DONE.get(self.act, "")
 
 
 @router.get("/inbox")
@@ -76,9 +80,7 @@ async def inbox(request: Request, portal: InPortal, reader: Reads, asked: Annota
     """Everything that waits, or what waits of one kind, with one of them beside the list."""
     _staff(reader)
     whose = asked.vem if asked.vem in _SCOPES else ""
-    return await _page(
-        request, portal, reader, Chosen(asked.slag, whose, asked.val, asked.efter, _DONE.get(asked.klar, ""))
-    )
+    return await _page(request, portal, reader, Chosen(asked.slag, whose, asked.val, asked.efter, asked.klar))
 
 
 @router.get("/inbox/count")

@@ -55,6 +55,7 @@ async def sheet(portal: Portal, reader: Reader, patient: str, tab: str, sources:
         "position": position,
         "since": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "clock": f"{now.astimezone(ZONE):%H:%M}",
+        "printed": f"{now.astimezone(ZONE):%Y-%m-%d %H:%M}",
         "ticket": portal.hub.ticket(reader.session, patient),
         "kind": "allt",
         "older": "",

@@ -142,7 +142,7 @@ def test_the_whole_region_is_told_in_an_order_that_can_be_taken_up_again(
     assert len(messages) == 36
     acts = [one for one in Gate.asked if one[1].startswith("/information/access/")]
     assert (acts[0][0], acts[0][3]["sharing"][0]) == ("PUT", "SE0000000001-0001")
-    assert {one[1].rpartition("/")[2] for one in acts[1:]} == {"guardians", "blocks", "consents"}
+    assert {one[1].rpartition("/")[2] for one in acts[1:]} == {"guardians", "mandates", "blocks", "consents"}
     assert len({one[3]["id"] for one in acts[1:]}) == len(acts) - 1
     for _, _, headers, bundle in charts:  # one patient, one author
         about = {

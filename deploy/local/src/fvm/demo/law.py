@@ -1,4 +1,4 @@
-"""The law in the demo region: who shares with whom, small children's guardians, a block and a consent, through the same doors."""
+"""The law in the demo region: who shares with whom, who acts for whom, a block and a consent, through the same doors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +12,7 @@ from fvm.demo.staff import colleagues
 
 ACCESS = "/information/access"
 _ACTS = UUID("6b1d0f1e-8f0e-5a51-9d0f-6f4b1f0c7a11")  # names of the demo's acts, so that told twice they are taken once
+_SCHOOL = range(6, 12)  # years: far from the thirteenth birthday
 _BLOCKED, _CONSENTING = "depression", "sjovik"  # a story, and the home of whom has consented
 
 
@@ -25,8 +26,23 @@ def tell(doors: Doors, charts: Sequence[Chart], token: str) -> int:
         if mother is not None:
             body = {"who": mother.id, "reason": "Vårdnadshavare enligt folkbokföringen"}
             told += _act(doors, chart.person, "guardians", token, body)
+    told += _acting(doors, charts, token)
     told += _block(doors, next((one for one in charts if one.person.story == _BLOCKED), None))
     return told + _consent(doors, next((one for one in charts if one.person.home == _CONSENTING), None))
+
+
+def _acting(doors: Doors, charts: Sequence[Chart], token: str) -> int:
+    """Somebody who can sign in has custody of a child, and somebody else who can is an ombud: two houses to step into."""
+    by_name = {one["short_name"]: one["id"] for one in cast.data()["patients"]}
+    child = next((one for one in charts if one.person.story == "healthy_child" and one.age in _SCHOOL), None)
+    old = next((one for one in charts if one.person.id == by_name["ingrid"]), None)
+    told = 0
+    if child is not None:
+        body = {"who": by_name["amina"], "reason": "Vårdnadshavare enligt folkbokföringen"}
+        told += _act(doors, child.person, "guardians", token, body)
+    if old is not None:
+        told += _act(doors, old.person, "mandates", token, {"who": by_name["gustav"], "reason": "Gustav, barnbarn"})
+    return told
 
 
 def _block(doors: Doors, chart: Chart | None) -> int:

@@ -20,7 +20,7 @@ from fhirserver.problems import Invalid, NotFound, VersionConflict
 from vis.care import bookings, calendar
 from vis.care.asking import NotNow, NotYours, parameters, staff, text
 from vis.care.changing import Change, changed, current
-from vis.care.free_times import Offer, for_whom, may_book, offered, registers
+from vis.care.free_times import Offer, for_whom, may_book, offered, owner, registers
 
 Resource = dict[str, Any]
 Make = Callable[[Resource, datetime], Resource]
@@ -32,7 +32,7 @@ async def book(engine: Engine, request: Request, id: str) -> Answer:
     """201 with the Appointment; parameters `id` (of the booking, so that it is made once) and `reason`. 409 when it is taken."""
     name, reason, _ = _asked(request)
     patient, offer = await for_whom(engine, request), await offered(engine, id)
-    await may_book(engine, request, offer, patient)
+    await may_book(engine, request, offer.label, patient)
     standing = await _stands(engine, request, name, patient, id)
     if standing is not None:
         return standing
@@ -52,7 +52,7 @@ async def rebook(engine: Engine, request: Request, id: str) -> Answer:
     """201 with the new Appointment, and the old one is called off, or nothing; parameters `slot`, `id` and `reason`."""
     name, reason, wanted = _asked(request, moving=True)
     patient, offer = await for_whom(engine, request), await offered(engine, wanted)
-    await may_book(engine, request, offer, patient)
+    await may_book(engine, request, offer.label, patient)
     old, _ = await current(engine, request, _TYPE, id)
     await _theirs(engine, request, old, patient)
     standing = await _stands(engine, request, name, patient, wanted)
@@ -199,7 +199,9 @@ async def _theirs(engine: Engine, request: Request, old: Resource, patient: str)
         raise NotYours("Bokningen gäller en annan patient")
     for id in bookings.slots(old):
         if f"Slot/{id}" in await registers(engine, f"Slot/{id}"):
-            await may_book(engine, request, await offered(engine, id), patient)
+            await may_book(engine, request, (await offered(engine, id)).label, patient)
+    for service in (await registers(engine, *bookings.services(old))).values():
+        await may_book(engine, request, await owner(engine, service), patient)
 
 
 OPERATIONS = (

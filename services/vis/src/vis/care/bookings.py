@@ -57,8 +57,16 @@ def takes(appointment: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 def patient(appointment: Mapping[str, Any]) -> str:
     """The id of who comes, "" where nobody is named."""
-    named = (str(one.get("actor", {}).get("reference", "")) for one in appointment.get("participant", ()))
-    return next((name.removeprefix("Patient/") for name in named if name.startswith("Patient/")), "")
+    return next((name.removeprefix("Patient/") for name in _named(appointment) if name.startswith("Patient/")), "")
+
+
+def services(appointment: Mapping[str, Any]) -> tuple[str, ...]:
+    """The clinics that it is at, as HealthcareService/id."""
+    return tuple(name for name in _named(appointment) if name.startswith("HealthcareService/"))
+
+
+def _named(appointment: Mapping[str, Any]) -> list[str]:
+    return [str(one.get("actor", {}).get("reference", "")) for one in appointment.get("participant", ())]
 
 
 def is_open(resource: Resource) -> bool:
@@ -107,6 +115,24 @@ def booked(
         "participant": [coming, *there],
     }
     return {name: value for name, value in made.items() if value not in ("", [])}
+
+
+def waiting(service: Resource, who: str, id: str, reason: str, caller: Caller, at: datetime) -> Resource:
+    """A place in the queue of a HealthcareService, until there is a time."""
+    there = {"reference": f"HealthcareService/{service['id']}", "display": service.get("name", "")}
+    made = {
+        "resourceType": "Appointment",
+        "id": id,
+        "extension": [{"url": BOOKED_BY, "valueReference": _by(caller)}],
+        "status": "waitlist",
+        "description": reason,
+        "created": at.isoformat(timespec="seconds"),
+        "participant": [
+            {"actor": {"reference": f"Patient/{who}"}, "required": "required", "status": "accepted"},
+            {"actor": {name: value for name, value in there.items() if value}, "status": "needs-action"},
+        ],
+    }
+    return {name: value for name, value in made.items() if value != ""}
 
 
 def may_move(appointment: Resource, caller: Caller, at: datetime) -> None:

@@ -53,15 +53,19 @@ async def offered(engine: Engine, id: str) -> Offer:
     named = [str(one.get("reference", "")) for one in schedule.get("actor", ())]
     services = [name for name in named if name.startswith("HealthcareService/")]
     service = next(iter((await registers(engine, *services[:1])).values()), {})
+    if not schedule.get("active", True):
+        raise NotNow(GONE)
+    return Offer(slot, schedule, Time(engine.keys, slot), await owner(engine, service))
+
+
+async def owner(engine: Engine, service: Resource) -> Label:
+    """Whose an Appointment at this HealthcareService is. Raises NotNow where no unit answers for it."""
     unit = str(service.get("providedBy", {}).get("reference", ""))
     organization = (await registers(engine, unit)).get(unit, {})
     provider = str(organization.get("partOf", {}).get("reference", "")).removeprefix("Organization/")
-    if not schedule.get("active", True):
-        raise NotNow(GONE)
     if not provider:
         raise NotNow("Tidboken saknar en mottagning som svarar för den. Mottagningen behöver rätta den")
-    info = information_type({"resourceType": "Appointment"}) or ""
-    return Offer(slot, schedule, Time(engine.keys, slot), Label(provider, unit.removeprefix("Organization/"), info))
+    return Label(provider, unit.removeprefix("Organization/"), information_type({"resourceType": "Appointment"}) or "")
 
 
 async def _one(engine: Engine, name: str) -> Resource:
@@ -71,16 +75,16 @@ async def _one(engine: Engine, name: str) -> Resource:
     return found[name]
 
 
-async def may_book(engine: Engine, request: Request, offer: Offer, patient: str) -> None:
+async def may_book(engine: Engine, request: Request, label: Label, patient: str) -> None:
     """Raises NotYours: staff book at the unit of their commission, patients (and who acts for them) where the law lets them see
     what comes of it."""
     caller = request.caller
     if caller.kind != "patient":
         staff(caller)
-        if caller.commission is not None and caller.commission.unit != offer.label.unit:
+        if caller.commission is not None and caller.commission.unit != label.unit:
             raise NotYours("Tiden hör till en annan enhet. Skicka en remiss, eller ring dem")
         return
-    number = await engine.labels.number(engine.db.pool, offer.label)
+    number = await engine.labels.number(engine.db.pool, label)
     request.sight = await engine.sight(caller)  # knows a label that was new a moment ago
     if request.sight.decision(number, engine.keys.of(f"Patient/{patient}")) is not Decision.PERMIT:
         raise NotYours("Den här mottagningen bokas inte på nätet. Ring dem")
@@ -101,7 +105,7 @@ async def hold(engine: Engine, request: Request, id: str) -> Answer:
     """200 with Parameters `slot` and `until`; 409 when it is taken, or held by another. Holding another one lets go of this."""
     parameters(request, {})
     patient, offer = await for_whom(engine, request), await offered(engine, id)
-    await may_book(engine, request, offer, patient)
+    await may_book(engine, request, offer.label, patient)
     bookable(offer.slot, request.caller, datetime.now(UTC))
     async with engine.db.pool.acquire() as con:
         pat = engine.keys.of(f"Patient/{patient}")

@@ -20,6 +20,7 @@ from vis.care import (
     results,
     signing,
     tasks,
+    waiting,
 )
 from vis.care.elsewhere import Elsewhere
 from vis.care.places import Places
@@ -34,6 +35,7 @@ OPERATIONS: dict[Name, Brought] = by_name(
         *measuring.OPERATIONS,
         *free_times.OPERATIONS,
         *booking.OPERATIONS,
+        *waiting.OPERATIONS,
         *medicating.OPERATIONS,
         *renewals.OPERATIONS,
         *moving.OPERATIONS,

@@ -1,7 +1,7 @@
 """Admission and beds at VIS's own door: one patient to a bed whatever door a write comes by, and 32 nurses at once."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -261,3 +261,57 @@ async def test_an_order_of_destruction_frees_the_bed(ward: Any, nurse: Any, beds
         async with engine.db.pool.acquire() as con, con.transaction():
             await destroy(engine, con, order, ())
     assert (await taken(engine, first), await taken(engine, second)) == (None, other)
+
+
+async def test_the_questions_a_wards_board_asks_are_answered_about_its_own_patients(
+    ward: Any, nurse: Any, other: Any, beds: Any
+) -> None:
+    """As the portal's board asks them (application_platform.portal.ward.loading), by POST and as a member of staff."""
+    first, second = await beds(2)
+    (anna, hers), (bo, _) = await in_bed(ward, nurse, first), await in_bed(ward, nurse, second)
+    waited, planned = await ward.patient(), str(uuid4())
+    await act(nurse, waited, f"/Patient/{waited}/$admit", id=planned)
+    gone, over = await in_bed(ward, nurse, (await beds(1))[0])
+    await act(nurse, gone, f"/Encounter/{over}/$discharge", to="home")
+
+    async def asked(who: httpx2.AsyncClient, type: str, **more: str) -> dict[str, list[dict[str, Any]]]:
+        answer = await who.post(f"/{type}/_search", data={"_count": "300", **more})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, list[dict[str, Any]]] = {"match": [], "include": [], "outcome": []}
+        for entry in answer.json().get("entry", ()):
+            found[entry["search"]["mode"]].append(entry["resource"])
+        return found
+
+    places = await asked(nurse, "Location", organization=UNIT["reference"])
+    assert {first, second} <= {one["id"] for one in places["match"]}
+    stays = {
+        "service-provider": UNIT["reference"], "class": "IMP,EMER", "_include": "Encounter:patient",
+        "status": "planned,arrived,triaged,in-progress,onleave",
+    }  # fmt: skip
+    found = await asked(nurse, "Encounter", **stays)
+    about = {one["subject"]["reference"] for one in found["match"]}
+    assert {f"Patient/{anna}", f"Patient/{bo}", f"Patient/{waited}"} <= about
+    assert f"Patient/{gone}" not in about
+    assert {one["id"] for one in found["include"]} >= {anna, bo, waited}
+    for patient in (anna, bo):
+        said = [("id", str(uuid4())), ("pulse", 80)]
+        body = {"resourceType": "Parameters", "parameter": [
+            {"name": name, "valueId" if name == "id" else "valueInteger": value} for name, value in said]}  # fmt: skip
+        done = await nurse.post(f"/Patient/{patient}/$record-vitals", json=body, headers={"fvm-patient": patient})
+        assert done.status_code == 201, done.text
+    both = f"Patient/{anna},Patient/{bo}"
+    since = (datetime.now(UTC) - timedelta(days=3)).isoformat(timespec="seconds").replace("+00:00", "Z")
+    scores = await asked(
+        nurse,
+        "Observation",
+        patient=both,
+        code="http://snomed.info/sct|1104051000000101",
+        date=f"ge{since}",
+        _sort="-date",
+    )
+    assert {one["subject"]["reference"] for one in scores["match"]} == set(both.split(","))
+    open_tasks = {"code": "urn:fvm:task|result,urn:fvm:task|unsigned", "status": "requested,accepted"}
+    for type, more in (("AllergyIntolerance", {}), ("Flag", {}), ("Task", open_tasks)):
+        assert (await asked(nurse, type, patient=both, **more))["match"] == []
+    assert (await asked(other, "Encounter", **stays))["match"] == []
+    assert hers in {one["id"] for one in found["match"]}

@@ -25,7 +25,7 @@ STAYS = Source(
 )  # fmt: skip
 SCORES = Source("Observation", "date", _NONE, "NEWS2", 500, (("code", f"{SNOMED}|{NEWS2}"), ("_sort", "-date")))
 ALLERGIES = Source("AllergyIntolerance", "", _NONE, "överkänslighet", 500)
-FLAGS = Source("Flag", "", _NONE, "annan uppmärksamhet", 200, (("status", "active"),))
+FLAGS = Source("Flag", "", _NONE, "annan uppmärksamhet", 500)  # which R4 cannot search by status
 TASKS = Source(
     "Task", "", _NONE, "svar och osignerat", 500,
     (("code", "urn:fvm:task|result,urn:fvm:task|unsigned"), ("status", _OPEN)),

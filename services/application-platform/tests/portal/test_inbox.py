@@ -66,7 +66,7 @@ async def test_what_a_colleague_has_is_counted_apart(staff: ClientSession, platf
     ("kind", "focus", "within"),
     [
         ("referral", "ServiceRequest/r-1", "/orders/r-1"),
-        ("renewal", "MedicationRequest/m-1", "/medicines?fornya=m-1"),
+        ("renewal", "MedicationRequest/m-1", "/medicines?fornya=m-1#basket"),
         ("message", "Communication/c-1", "/messages/c-1"),
         ("countersign", "DocumentReference/d-1", "/notes/d-1"),
         ("unsigned", "DocumentReference/d-1", "/notes/d-1/edit"),

@@ -48,7 +48,7 @@ async def test_a_medicine_is_written_checked_and_signed_once(staff: ClientSessio
     carried = fields(await added.text())
     for _ in range(2):
         done = await press(staff, "sign", carried, by_hand="1")
-        assert (done.status, done.headers["location"]) == (303, f"{LIST}?klar=1")
+        assert (done.status, done.headers["location"]) == (303, f"{LIST}?klar=1#main")
     shown = await words(await staff.get(f"{LIST}?klar=1"))
     assert "1 läkemedel är ordinerat. TOLVANSSON, Tolvan" in shown
     made = [
@@ -161,7 +161,7 @@ async def test_two_renewals_are_signed_together_and_the_old_ones_end(
     )
     carried = fields(await (await staff.get(f"{LIST}?fornya=med-1")).text())
     both = await basket(staff, "renew:med-2", **carried)
-    assert (await press(staff, "sign", both, by_hand="1")).headers["location"].endswith("klar=2")
+    assert (await press(staff, "sign", both, by_hand="1")).headers["location"].endswith("klar=2#main")
     assert [served.vis.held[f"MedicationRequest/med-{n}"]["status"] for n in (1, 2)] == ["completed"] * 2
     assert "kan inte förnyas: förnyad" in await words(await staff.get(f"{LIST}?fornya=med-1"), 409)
 

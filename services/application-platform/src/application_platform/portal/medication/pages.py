@@ -157,7 +157,7 @@ async def _sign(
         log.info("prescriptions not signed", code=problem.code)
         status, said = words(problem, away=_AWAY)
         return await _page(request, portal, reader, patient, found, replace(basket, wrong=said, status=status))
-    return RedirectResponse(f"/portal/patients/{patient}/medicines?klar={len(basket.drafts)}", 303)
+    return RedirectResponse(f"/portal/patients/{patient}/medicines?klar={len(basket.drafts)}#main", 303)
 
 
 async def _page(

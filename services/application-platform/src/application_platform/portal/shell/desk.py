@@ -17,7 +17,7 @@ PLACES = {
     "DiagnosticReport": ("/answers?svar={id}", "Öppna svar"),
     "DocumentReference": ("/notes/{id}/edit", "Öppna anteckning"),
     "ServiceRequest": ("/orders/{id}", "Öppna remiss"),
-    "MedicationRequest": ("/medicines?fornya={id}", "Öppna läkemedel"),
+    "MedicationRequest": ("/medicines?fornya={id}#basket", "Öppna läkemedel"),
     "Communication": ("/messages/{id}", "Öppna meddelande"),
 }
 

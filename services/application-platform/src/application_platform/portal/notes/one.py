@@ -89,7 +89,7 @@ async def act(
     except (SignedOut, NotShown):
         raise
     except Problem as problem:
-        log.info("note not changed", act=filled.act, code=problem.code)
+        log.info("note not changed", code=problem.code)
         if isinstance(problem, Stale) and await _was_mine(portal, reader, asked, note, filled.act):
             return _to(asked, note, filled.act)
         status, words = _words(problem)

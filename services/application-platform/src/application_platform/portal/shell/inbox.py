@@ -116,7 +116,7 @@ async def act(
     except SignedOut:
         raise
     except Problem as problem:
-        log.info("task not changed", act=filled.act, code=problem.code)
+        log.info("task not changed", code=problem.code)
         status, words = _words(problem)
         return await _page(request, portal, reader, Chosen(task=id, status=status, wrong=words, filled=filled))
     query = urlencode({"val": id, "klar": filled.act, "efter": stored.position})

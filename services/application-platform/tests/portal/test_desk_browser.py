@@ -5,13 +5,16 @@ import os
 import re
 import zlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from application_platform.portal.live import TASKS
+from application_platform.portal.results import answers
 
 pytestmark = pytest.mark.browser
 
@@ -129,6 +132,34 @@ async def test_keys_lead_to_tabs_and_a_new_note_and_airy_rows_stay_chosen(page: 
     await page.get_by_role("button", name="Luftigare").click()
     await expect(page.locator("html")).to_have_attribute("data-density", "airy")
     assert await page.evaluate("getComputedStyle(document.body).fontSize") == "17px"
+
+
+BUDGETS = [  # spec applications.md §3.3: where one begins, what is pressed, and where one is then
+    ("/portal/", "link:TOLVANSSON, Tolvan", CHART),
+    ("/portal/inbox", "link:Öppna remiss", f"{CHART}/orders/r-1"),
+    (f"{CHART}/answers", "button:Vidimera", f"{CHART}/answers"),
+    (NOTE, "button:Signera", NOTE),
+    ("/portal/inbox?val=t-1", "button:Ta uppgiften", "/portal/inbox"),
+]
+
+
+@pytest.mark.parametrize(("begin", "press", "end"), BUDGETS)
+async def test_the_acts_of_a_day_take_one_press(
+    page: Page, work: Any, platform: Any, begin: str, press: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "YOUNG", timedelta(days=36_500))  # the ward's answers are of November 2026
+    platform.add(task("t-1", focus={"reference": "ServiceRequest/r-1"}, priority="stat"))
+    pressed: list[str] = []
+    await page.expose_function("pressed", lambda kind: pressed.append(kind))
+    await page.add_init_script(
+        "addEventListener('click', (event) => { if (event.isTrusted) pressed(event.type); }, true)"
+    )
+    await page.goto(begin)
+    role, _, name = press.partition(":")
+    async with page.expect_navigation():
+        await page.get_by_role(role, name=name).first.click()  # type: ignore[arg-type]
+    assert urlsplit(page.url).path == end
+    assert len(pressed) == 1
 
 
 async def test_on_paper_every_sheet_says_whose_it_is(page: Page) -> None:

@@ -148,9 +148,34 @@ async def test_another_patients_note_is_not_shown_under_ones_own_address(tolvan:
     assert "Stinas." not in await text(tolvan, NOTE, 404)
 
 
-async def test_an_answer_of_the_journal_leads_to_its_own_page(tolvan: ClientSession) -> None:
-    response = await tolvan.get(f"{HOUSE}/journal/DiagnosticReport/rep-1", allow_redirects=False)
-    assert (response.status, response.headers["Location"]) == (303, f"{HOUSE}/results/rep-1")
+async def test_an_answer_of_the_journal_leads_to_its_own_page(tolvan: ClientSession, platform: Any) -> None:
+    alone = {**platform.held["Observation/lab-0"], "id": "alone", "effectiveDateTime": "2026-11-10"}
+    platform.add(alone)
+    for key, path in {
+        "DiagnosticReport/rep-1": "rep-1",
+        "Observation/lab-0": "rep-1",
+        "Observation/alone": "value/alone",
+    }.items():
+        response = await tolvan.get(f"{HOUSE}/journal/{key}", allow_redirects=False)
+        assert (response.status, response.headers["Location"]) == (303, f"{HOUSE}/results/{path}")
+        assert (await tolvan.get(f"{HOUSE}/results/{path}")).status == 200
+
+
+async def test_the_journal_has_rows_of_plain_lines_and_no_tables(tolvan: ClientSession) -> None:
+    body = await text(tolvan, f"{HOUSE}/journal")
+    assert "<table" not in body
+    assert "7 analyser. 5 utanför referens: P-Kalium" in body
+    for key in (
+        "Encounter/enc-1",
+        "Condition/con-1",
+        "MedicationRequest/med-1",
+        "Immunization/imm-1",
+        "AllergyIntolerance/alg-1",
+    ):
+        assert f'href="{HOUSE}/journal/{key}"' in body, key
+        assert (await tolvan.get(f"{HOUSE}/journal/{key}")).status == 200, key
+    assert "Puls <span" in body  # values of one moment stand in their row, which leads nowhere
+    assert f'href="{HOUSE}/journal/Observation/' not in body
 
 
 async def test_the_old_addresses_lead_to_the_new_ones(tolvan: ClientSession) -> None:

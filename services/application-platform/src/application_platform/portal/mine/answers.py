@@ -126,11 +126,15 @@ def rows(entries: Iterable[Entry], today: date) -> list[Row]:
     return [_row(entry, today) for entry in entries]
 
 
-def _row(entry: Entry, today: date) -> Row:
+def path(entry: Entry) -> str:
+    """Where an answer is, below the patient's results."""
     type, _, id = entry.key.partition("/")
-    path = id if type == "DiagnosticReport" else f"value/{id}"
+    return id if type == "DiagnosticReport" else f"value/{id}"
+
+
+def _row(entry: Entry, today: date) -> Row:
     fresh = entry.at is not None and entry.at.day > today - FRESH and not entry.struck
-    return Row(entry, path, _summary(entry), fresh)
+    return Row(entry, path(entry), _summary(entry), fresh)
 
 
 def _summary(entry: Entry) -> str:

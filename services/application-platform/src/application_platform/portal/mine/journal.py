@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from application_platform.portal import chart, news, render, timeline
 from application_platform.portal.entry import Resource
-from application_platform.portal.mine import note
+from application_platform.portal.mine import answers, note
 from application_platform.portal.mine.frame import InMine, Mine, framed
 from application_platform.portal.reader import InPortal, Portal
 from application_platform.portal.record import NotAllowed, NotShown, Unreadable
@@ -101,11 +101,11 @@ async def event(request: Request, portal: InPortal, mine: InMine, type: Type, id
     asked = [("_id", id), ("patient", f"Patient/{mine.patient}"), *source.extra]
     bundle = await portal.record.search(mine.reader.token, type, asked)
     found = next((one for one in timeline.matches(bundle) if one.get("id") == id), None)
-    shown = next(iter(timeline.entries_from([bundle])), None)
+    shown = next((one for one in timeline.entries_from([bundle]) if f"{type}/{id}" in one.keys), None)
     if found is None or shown is None:
         raise NotShown
-    if type == "DiagnosticReport" and shown.kind == "svar":
-        return RedirectResponse(f"{mine.base}/results/{id}", 303)
+    if shown.kind == "svar":
+        return RedirectResponse(f"{mine.base}/results/{answers.path(shown)}", 303)
     earlier, known = await _earlier(portal, mine, type, id, found)
     told = note.note(shown, found, earlier)
     context = framed(portal, mine, "journal", entry=shown, note=told, known=known, today=datetime.now(ZONE).date())

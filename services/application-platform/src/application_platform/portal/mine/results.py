@@ -62,8 +62,8 @@ async def report(request: Request, portal: InPortal, mine: InMine, id: Id) -> Re
 
 
 async def _answer(request: Request, portal: Portal, mine: Mine, type: str, id: str) -> Response:
-    source = REPORTS if type == "DiagnosticReport" else LABORATORY
-    only = Source(type, "", source.kinds, source.word, 1, (*source.extra, ("_id", id)))
+    more = REPORTS.extra if type == "DiagnosticReport" else ()
+    only = Source(type, "", REPORTS.kinds, REPORTS.word, 1, (*more, ("_id", id)))
     found = await asked(portal, mine, [only, LABORATORY, TASKS])
     first = found.answers[0].bundle
     resource = next((one for one in timeline.matches(first or {}) if one.get("id") == id), None)

@@ -86,6 +86,8 @@ async def region() -> AsyncIterator[Any]:
     async def search(request: web.Request) -> web.Response:
         form = await request.post()
         asked.append((request.match_info["type"], request.headers["Authorization"], str(form["patient"])))
+        if answers.get(request.match_info["type"]) == "broken":
+            return web.Response(text="<html>")
         status, entries, more = answers.get(request.match_info["type"], (200, [], []))
         return web.json_response({"entry": entries, "link": more}, status=status)
 
@@ -114,7 +116,7 @@ async def test_the_region_is_asked_with_the_prescribers_own_token(region: Any, e
 
 
 @pytest.mark.parametrize(
-    "answer", [(503, [], []), (403, [], []), (401, [], []), (200, [], [{"relation": "next", "url": "x"}])]
+    "answer", [(503, [], []), (403, [], []), (401, [], []), (200, [], [{"relation": "next", "url": "x"}]), "broken"]
 )
 async def test_what_is_refused_away_or_not_whole_is_not_read(region: Any, engine: Any, answer: Any) -> None:
     record, answers, _ = region

@@ -114,7 +114,10 @@ def id_of(id: object, at: str) -> str:
 
 def _said(one: Resource, at: str) -> Said:
     values: dict[str, str] = {}
-    for part in one.get("part", ()):
+    parts = one.get("part")
+    if not isinstance(parts, list):
+        raise Invalid("'answer' is given in parts", at=at)
+    for part in parts:
         name = str(part.get("name")) if isinstance(part, dict) else ""
         value = part.get(_ANSWER.get(name, "")) if name in _ANSWER else None
         if not isinstance(value, str) or name in values:

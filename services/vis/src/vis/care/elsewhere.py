@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from fhirserver.messages import Request
 from kit.auth import bearer
 from kit.http import Client
@@ -47,9 +49,9 @@ class Record:
             reply = await self.region.send(
                 "POST", f"/fhir/{type}/_search", bearer=token, data=urlencode(pairs).encode(), type=form
             )
-        except Problem:
+            return whole(reply.json()) if reply.status == 200 else None
+        except (Problem, msgspec.DecodeError):
             return None
-        return whole(reply.json()) if reply.status == 200 else None
 
 
 def query(patient: str, status: str) -> str:

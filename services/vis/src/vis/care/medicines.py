@@ -89,7 +89,7 @@ def _has_cause(draft: Mapping[str, Any]) -> bool:
 def signed(draft: Resource, caller: Caller, at: datetime, answers: list[Resource]) -> Resource:
     """The draft as a prescription of the caller's. `answers`: extensions that say how its checks were answered."""
     kept = [one for one in draft.get("extension", ()) if one.get("url") not in (OVERRIDDEN, SIGNED)]
-    made = {name: value for name, value in draft.items() if name not in ("meta", "text", "contained", "extension")}
+    made = {name: value for name, value in draft.items() if name not in ("meta", "text", "extension")}
     made |= {"status": "active", "intent": "order", "authoredOn": _moment(at)}
     made |= {"requester": person(caller), "recorder": person(caller)}
     return made | {"extension": [*kept, {"url": SIGNED, "valueDateTime": _moment(at)}, *answers]}

@@ -81,10 +81,10 @@ async def signed(engine: Engine, request: Request, asked: Basket, elsewhere: Els
     patient = in_context(request)
     if not asked.drafts:
         raise Invalid("Nothing is to be prescribed", at="Parameters.parameter")
-    if await _standing(engine, [one["id"] for one in asked.drafts]):
+    drafts = asked.drafts = [whole(one) for one in asked.drafts]
+    if await _standing(engine, [one["id"] for one in drafts]):
         return await _again(engine, request, asked)
     medicines.must_live((await current(engine, request, "Patient", patient))[0])
-    drafts = [whole(one) for one in asked.drafts]
     _must_be_complete(drafts, patient)
     _must_be_answered(await read_known(engine, request, patient, elsewhere), drafts, asked)
     actions = await _actions(engine, request, drafts, asked, patient)

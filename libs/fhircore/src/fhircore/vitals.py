@@ -53,7 +53,7 @@ QUANTITIES = {
     one.name: one
     for one in (
         Quantity("respirations", ("9279-1",), "Andningsfrekvens", "/min", "/min", 0, 99),
-        Quantity("spo2", ("2708-6", "59408-5"), "Syremättnad (SpO2)", "%", "%", 20, 100),
+        Quantity("spo2", ("59408-5", "2708-6"), "Syremättnad (SpO2)", "%", "%", 20, 100),
         Quantity("systolic", ("8480-6",), "Systoliskt blodtryck", "mmHg", "mm[Hg]", 30, 300),
         Quantity("diastolic", ("8462-4",), "Diastoliskt blodtryck", "mmHg", "mm[Hg]", 5, 200),
         Quantity("pulse", ("8867-4",), "Puls", "/min", "/min", 0, 300),

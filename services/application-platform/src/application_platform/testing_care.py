@@ -62,6 +62,7 @@ class Vis:
         type, about = request.match_info["type"], str(asked.get("patient", ""))
         listed = [one for one in {**self.held, **self.ahead}.values() if one["resourceType"] == type]
         listed = [one for one in listed if not about or _about(one) in about.split(",")]
+        listed = [one for one in listed if str(asked.get("_id", one["id"])) == one["id"]]
         entries = [{"resource": one, "search": {"mode": "match"}} for one in listed]
         if "_include" in asked:
             people = dict.fromkeys(_about(one) for one in listed)

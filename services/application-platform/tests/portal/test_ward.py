@@ -227,7 +227,8 @@ async def test_a_patient_is_admitted_from_the_chart_and_the_form_is_one_stay(
     values = {"id": new, "bed": "b1", "cause": "Feber", "planned-end": "2026-12-01"}
     assert served.vis.acts == [("admit", {"key": f"Patient/{TOLVAN}", **values})]
     assert served.vis.contexts == [TOLVAN]
-    await sent(staff, "admit", new=new, cause="Feber", follow=False)
+    awaited = await sent(staff, "admit", new=new, cause="Feber", bed="awaited", follow=False)
+    assert awaited.headers["location"] == f"{STAY}?klar=await"
     assert served.vis.acts[-1] == ("admit", {"key": f"Patient/{TOLVAN}", "id": new, "cause": "Feber"})
 
 
@@ -264,6 +265,7 @@ async def test_every_act_is_asked_of_vis_about_this_patient(
 )
 async def test_what_is_not_chosen_is_asked_for(staff: ClientSession, served: Any, act: str, told: str) -> None:
     assert told in await words(await sent(staff, act, stay="stay-1"), 422)
+    assert "eller att patienten väntas in" in await words(await sent(staff, "admit"), 422)
     assert served.vis.acts == []
 
 
@@ -297,6 +299,9 @@ async def test_after_a_discharge_the_board_says_of_whom_without_the_name_in_the_
     answer = await sent(staff, "discharge", stay=f"stay-{TOLVAN}", to="home", follow=False)
     assert answer.headers["location"] == f"/portal/ward?klar=stay-{TOLVAN}&akt=discharge"
     assert "TOLVANSSON, Tolvan är utskriven" in await words(await staff.get(answer.headers["location"]))
+    platform.held[f"Encounter/stay-{TOLVAN}"]["status"] = "finished"  # no longer on the board
+    assert "TOLVANSSON, Tolvan är utskriven" in await words(await staff.get(answer.headers["location"]))
+    served.vis.broken.add("Encounter")
     assert "Patienten är utskriven" in await words(await staff.get("/portal/ward?klar=nobody&akt=discharge"))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from application_platform.portal import timeline
-from application_platform.portal.person import person
+from application_platform.portal.person import Person, person
 from application_platform.portal.reader import Portal, Reader
 from application_platform.portal.swedish import ZONE
 from application_platform.portal.timeline import Answer, Source
@@ -23,6 +23,7 @@ STAYS = Source(
     "Encounter", "", _NONE, "inskrivna patienter", _MOST,
     (("class", "IMP,EMER"), ("status", "planned,arrived,triaged,in-progress,onleave"), ("_include", "Encounter:patient")),
 )  # fmt: skip
+STAYS_BY_ID = Source("Encounter", "", _NONE, "vårdtillfället", 1, (("_include", "Encounter:patient"),))
 SCORES = Source("Observation", "date", _NONE, "NEWS2", 500, (("code", f"{SNOMED}|{NEWS2}"), ("_sort", "-date")))
 ALLERGIES = Source("AllergyIntolerance", "", _NONE, "överkänslighet", 500)
 FLAGS = Source("Flag", "", _NONE, "annan uppmärksamhet", 500)  # which R4 cannot search by status
@@ -48,6 +49,14 @@ async def load(portal: Portal, reader: Reader, now: datetime) -> Board:
     scores, allergies, flags, tasks = await _known(portal, reader, about, now)
     found = Found(_matches(beds, "Location"), encounters, people, scores, allergies, flags, tasks)
     return board(found, reader.person, now, today)
+
+
+async def whose(portal: Portal, reader: Reader, stay: str, now: datetime) -> Person | None:
+    """Of whom a stay is that is no longer on the board; None where it is not shown."""
+    answer = await portal.care.record.ask(reader.token, STAYS_BY_ID, [("_id", stay)])
+    every = timeline.resources(answer.bundle) if answer.bundle is not None else []
+    people = [one for one in every if one["resourceType"] == "Patient"]
+    return person(people[0], now.astimezone(ZONE).date()) if len(people) == 1 else None
 
 
 async def _known(

@@ -1,7 +1,7 @@
 """The ward's board: one look at every bed, alive, and without names on the wall."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotShown
 from application_platform.portal.refusals import PageRoute
 from application_platform.portal.swedish import ZONE
-from application_platform.portal.ward.loading import load
+from application_platform.portal.ward.loading import load, whose
 from application_platform.portal.ward.model import FLAGS, Board, Stay
 from application_platform.portal.ward.telling import key_of
 
@@ -55,7 +55,7 @@ async def ward(
         "kinds": [(name, word, sum(fits(stay, name) for stay in found.stays)) for name, word in _KINDS.items()],
         "wall": bool(vagg),
         "clock": f"{now.astimezone(ZONE):%H:%M}",
-        "done": _done(found, klar, akt),
+        "done": await _done(portal, reader, found, klar, akt) if akt in _DONE and klar else None,
         "csrf": reader.csrf,
         "watch": watched(portal, reader, found),
         "position": position,
@@ -76,9 +76,11 @@ def watched(portal: Portal, reader: Reader, found: Board) -> str:
     return " ".join(f"{key}~{portal.hub.ticket(reader.session, key)}" for key in dict.fromkeys(keys) if key)
 
 
-def _done(found: Board, stay: str, act: str) -> dict[str, Any] | None:
-    """What was done just now, of whom; the name comes from the board, never from the address."""
-    if act not in _DONE or not stay:
-        return None
+async def _done(portal: Portal, reader: Reader, found: Board, stay: str, act: str) -> dict[str, str]:
+    """What was done just now, of whom; the name comes from VIS, never from the address."""
     named = next((one for one in (*found.stays, *found.awaited) if one.id == stay), None)
-    return {"name": named.name if named else "Patienten", "words": _DONE[act], "place": named.place if named else ""}
+    if named is not None:
+        return {"name": named.name, "words": _DONE[act], "place": named.place}
+    person = await whose(portal, reader, stay, datetime.now(UTC))
+    name = "Patienten" if person is None else "Skyddade personuppgifter" if person.protected else person.name
+    return {"name": name, "words": _DONE[act], "place": ""}

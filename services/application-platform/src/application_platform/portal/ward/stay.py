@@ -33,6 +33,7 @@ WAYS = {
     "aadvice": "Hem mot vårdens råd",
     "exp": "Avliden",
 }
+AWAITED = "awaited"  # instead of a bed: the patient has none yet
 _ID = r"^[A-Za-z0-9.\-]{0,64}$"
 _ELSEWHERE = "Formuläret hör till en annan patient. Inget är gjort."
 _NOT_YOURS = "Du får inte göra detta här. Kontrollera vårdrelationen under Åtkomst. Inget är gjort."
@@ -113,7 +114,7 @@ async def act(
     await told(request, reader.commission.unit, made)
     if filled.back == "ward" or filled.act in ("discharge", "cancel"):
         return RedirectResponse(f"/portal/ward?klar={made}&akt={filled.act}", 303)
-    done = "await" if filled.act == "admit" and not filled.bed else filled.act
+    done = "await" if filled.act == "admit" and filled.bed == AWAITED else filled.act
     return RedirectResponse(f"/portal/patients/{asked}/stay?klar={done}", 303)
 
 
@@ -121,7 +122,8 @@ def request_of(filled: Filled, patient: str) -> tuple[str, str, Mapping[str, Any
     """What VIS is asked: on which resource, the operation, its parameters (vis.care.admitting)."""
     key, day = f"Encounter/{filled.stay}", filled.day.isoformat() if filled.day else ""
     if filled.act == "admit" and not filled.stay:
-        values = {"id:valueId": str(filled.new), "bed:valueId": filled.bed, "cause:valueString": filled.cause.strip()}
+        bed = "" if filled.bed == AWAITED else filled.bed
+        values = {"id:valueId": str(filled.new), "bed:valueId": bed, "cause:valueString": filled.cause.strip()}
         return f"Patient/{patient}", "admit", values | {"planned-end:valueDate": day}
     other, _, whose = filled.other.partition(" ")
     asked: dict[str, tuple[str, dict[str, Any]]] = {
@@ -139,8 +141,8 @@ def request_of(filled: Filled, patient: str) -> tuple[str, str, Mapping[str, Any
 
 def wanting(filled: Filled) -> str:
     """What is not chosen yet, in words; "" where nothing is missing."""
-    if filled.act == "move" or (filled.act == "admit" and filled.stay):
-        return "" if filled.bed else "Välj en plats."
+    if filled.act in ("admit", "move") and not filled.bed:
+        return "Välj en plats." if filled.stay else "Välj en plats, eller att patienten väntas in."
     if filled.act == "swap":
         return "" if filled.other else "Välj vem patienten byter plats med."
     if filled.act == "discharge":
@@ -168,6 +170,7 @@ async def _page(request: Request, portal: Portal, reader: Reader, patient: str, 
         "known": not {"vårdplatser", "inskrivna patienter"} & set(ward.unchecked),
         "others": [one for one in ward.stays if one.bed and one.person.id != patient],
         "ways": WAYS,
+        "awaited": AWAITED,
         "filled": shown.filled,
         "wrong": shown.wrong,
         "done": shown.done,

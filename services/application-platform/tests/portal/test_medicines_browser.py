@@ -140,6 +140,15 @@ async def test_a_patient_whose_sign_in_ends_keeps_the_words(browser: Browser, wo
     assert [said["comment"] for _, said in work.vis.acts] == ["Räcker en vecka till."]
 
 
+async def test_on_paper_the_list_stands_alone(browser: Browser, work: Any) -> None:
+    page = await opened(browser, work, "staff")
+    await page.goto(f"{LIST}?fornya=med-1")
+    await page.emulate_media(media="print")
+    await expect(page.locator(".rx-row")).to_contain_text("Bisoprolol")
+    await expect(page.locator("#basket")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Förnya")).to_have_count(0)
+
+
 async def passes(page: Page, path: str) -> None:
     """axe finds nothing, nothing is wider than the window, and nothing is too small to press; in light and dark."""
     for width in (320, 390, 1440):

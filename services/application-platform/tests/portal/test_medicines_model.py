@@ -99,7 +99,10 @@ def test_a_renewal_takes_over_the_dose_and_not_how_long_the_old_one_was_good_for
 def test_a_basket_is_of_one_patient_and_what_cannot_be_read_is_empty() -> None:
     mine_, theirs = ({"id": x, "subject": {"reference": f"Patient/{x}"}} for x in (P, "p-2"))
     assert drafts.unpacked(drafts.packed([mine_, theirs]), P) == [mine_]
-    for text in ("", "[", '{"a":1}', "[1]", "x" * 300_000):
+    wrong = drafts.packed(
+        [{**mine_, "dosageInstruction": 5}, {**mine_, "reasonCode": ["x"]}, {"subject": mine_["subject"]}]
+    )
+    for text in (wrong, "", "[", '{"a":1}', "[1]", "x" * 300_000):
         assert drafts.unpacked(text, P) == []
 
 

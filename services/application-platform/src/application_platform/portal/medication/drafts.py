@@ -14,6 +14,10 @@ from application_platform.portal.swedish import moment
 from application_platform.portal.values import text_of
 
 Resource = Mapping[str, Any]
+_SHAPES: Mapping[str, type] = {
+    "medicationCodeableConcept": dict, "medicationReference": dict, "dosageInstruction": list, "reasonCode": list,
+    "reasonReference": list, "dispenseRequest": dict, "priorPrescription": dict, "extension": list,
+}  # fmt: skip
 OTHER = "other"  # the cause that is written and not among the patient's problems
 MOST = 30  # drafts of one signature, as VIS takes them
 LARGEST = 200_000  # characters of a basket
@@ -133,7 +137,14 @@ def unpacked(text: str, patient: str) -> list[dict[str, Any]]:
     except msgspec.DecodeError:
         return []
     about = {"reference": f"Patient/{patient}"}
-    return [one for one in found if one.get("subject") == about and isinstance(one.get("id"), str)][:MOST]
+    return [one for one in found if one.get("subject") == about and _shaped(one)][:MOST]
+
+
+def _shaped(one: Resource) -> bool:
+    """Whether it has the shape of a draft; VIS looks at all of it before anything is signed."""
+    plain = all(isinstance(one.get(name, kind()), kind) for name, kind in _SHAPES.items())
+    listed = [part for name, kind in _SHAPES.items() if kind is list for part in one.get(name, ())] if plain else []
+    return plain and isinstance(one.get("id"), str) and all(isinstance(part, dict) for part in listed)
 
 
 def put(drafts: Iterable[dict[str, Any]], one: dict[str, Any]) -> list[dict[str, Any]]:

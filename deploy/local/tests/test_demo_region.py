@@ -226,7 +226,8 @@ def test_there_is_a_living_present(demo: Region) -> None:
     assert {one["status"] for one in bookings} == {"booked", "fulfilled", "noshow", "cancelled"}
     assert all((one["status"] == "booked") == (datetime.fromisoformat(one["end"]) >= demo.now) for one in bookings)
     assert sum(one["docStatus"] == "preliminary" for one in of(demo, "DocumentReference")) >= 12
-    assert sum(one["status"] == "active" for one in of(demo, "ServiceRequest")) >= 15
+    assert sum(len(chart.referrals) for chart in demo.charts) >= 18
+    assert {one.fate for chart in demo.charts for one in chart.referrals} == {"", "receive", "accept", "return"}
     assert Counter(one["status"] for one in of(demo, "Task"))["requested"] >= 10
     assert sum(len(chart.answers) for chart in demo.charts) >= 30
     assert sum(bool(chart.home_values) for chart in demo.charts) >= 10

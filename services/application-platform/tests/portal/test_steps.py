@@ -104,6 +104,14 @@ def test_a_referral_of_another_system_without_our_state_is_shown_as_sent() -> No
     assert (one.place, one.line) == (1, "Mottagningen bedömer den. Sedan får du veta hur det blir.")
 
 
+@pytest.mark.parametrize(("status", "ended"), [("active", False), ("completed", True), ("revoked", True)])
+def test_another_systems_referral_is_known_by_snomed_ct_and_its_status(status: str, ended: bool) -> None:
+    (one,) = steps(
+        [{**a_referral(category=[{"coding": [{"code": "3457005"}]}], status=status), "extension": []}], [], TODAY
+    )
+    assert one.ended is ended
+
+
 def test_those_under_way_come_first_the_newest_on_top() -> None:
     listed = [a_referral("answered", id="done"), a_referral(id="old"),
               {**a_referral("sent", points="", id="new"), "authoredOn": "2026-11-22"}]  # fmt: skip

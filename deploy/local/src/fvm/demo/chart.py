@@ -8,7 +8,7 @@ from random import Random
 from uuid import UUID, uuid5
 
 from fvm.demo.desk import Desk
-from fvm.demo.facts import Fact, LabAnswer
+from fvm.demo.facts import Fact, LabAnswer, Referred
 from fvm.demo.persons import Person
 from fvm.demo.staff import Resource
 from fvm.demo.values import weekday
@@ -25,6 +25,7 @@ class Chart:
     seed: int
     facts: list[Fact] = field(default_factory=list)
     answers: list[LabAnswer] = field(default_factory=list)  # told by the laboratory, not by VIS
+    referrals: list[Referred] = field(default_factory=list)  # sent by the operations of VIS, not written
     home_values: list[Resource] = field(default_factory=list)  # told by the municipality's system as events
     salt: str = ""  # makes the ids of what is added later different from those before
     rng: Random = field(init=False)

@@ -19,6 +19,21 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Referred:
+    """A referral that is under way: sent at VIS by its author to the unit `to`. `fate` is what its receiver has done with it:
+    "" nothing, receive, accept or return."""
+
+    id: str
+    author: Colleague
+    to: str
+    what: str
+    question: str
+    background: str
+    urgent: bool = False
+    fate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LabAnswer:
     """An answer that the laboratory sends itself, by HL7 v2: analyses with their values, taken at an instant."""
 

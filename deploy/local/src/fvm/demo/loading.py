@@ -10,7 +10,7 @@ from typing import Any
 
 from application_platform.demo import cast
 from fhircore.identifiers import HSA
-from fvm.demo import bookable, generate, laboratory, law, measured
+from fvm.demo import bookable, generate, laboratory, law, measured, referred
 from fvm.demo.chart import Chart
 from fvm.demo.doors import Doors
 from fvm.demo.facts import SWEDEN, Fact
@@ -54,6 +54,7 @@ def load(doors: Doors, tell: Tell, stopping: Callable[[], bool] = lambda: False,
     _charts(doors, most, tell, stopping)
     _await_arrival(doors, bench, most, stopping)
     decided = law.tell(doors, most, bench)
+    sent_on = referred.tell(doors, most)
     times = bookable.fill(doors, region.now.date(), region.charts)
     sets = measured.keep(doors, region.now)
     told = doors.hl7(_messages(region.charts, region.now))
@@ -61,7 +62,7 @@ def load(doors: Doors, tell: Tell, stopping: Callable[[], bool] = lambda: False,
     _chart(doors, last)  # its Patient says that the demo is whole
     tell(
         f"demo region: {told} laboratory answers by HL7 v2, {sent} events of home care, {decided} acts of the law, "
-        f"{times:,} times to book, {sets} sets of vital signs; "
+        f"{times:,} times to book, {sets} sets of vital signs, {sent_on} referrals; "
         f"all told in {time.monotonic() - began:.1f} s"
     )
 

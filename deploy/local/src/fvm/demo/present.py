@@ -6,11 +6,11 @@ from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import NamedTuple
 
-from fvm.demo import staff
+from fvm.demo import referrals, staff
 from fvm.demo.chart import Chart
 from fvm.demo.facts import SWEDEN, LabAnswer
 from fvm.demo.staff import DOCTOR, NURSE
-from fvm.demo.values import reference_to, weekday
+from fvm.demo.values import weekday
 from fvm.demo.wards import wards
 
 BEFORE, AHEAD = 16, 14  # days of bookings before and after today
@@ -58,18 +58,6 @@ def unfold(charts: Sequence[Chart], now: datetime, seed: int) -> None:
     present.referrals()
     present.unsigned()
     present.tasks()
-
-
-_REFERRALS = (
-    ("diabetes2", "norrby", "Konsultation diabetes", """HbA1c över mål trots trippelbehandling. Tacksam \
-bedömning inför insulin.""", "E11.9"),
-    ("hypertension", "norrby", "Sekundär hypertoni?", "Terapiresistent hypertoni, tre preparat. Tacksam utredning.", "I10.9"),
-    ("arthrosis", "kirort", "Ortopedbedömning knä", """Avslutad artrosskola, kvarstående vilovärk. \
-Ställningstagande till protes.""", "M17.9"),
-    ("thyroid", "norrby", "Endokrin bedömning", "Svårinställd hypotyreos, misstänkt bristande upptag.", "E03.9"),
-    ("healthy_child", "barn", "Utredning eksem och matallergi", "Uttalat eksem, reaktion på ägg. Tacksam bedömning.", "L20.9"),
-    ("heart_failure", "hemsjukvard", "Hemsjukvård", "Behov av viktkontroll och läkemedelsdelning i hemmet.", "I50.9"),
-)  # fmt: skip
 
 
 _UNSIGNED = (
@@ -161,13 +149,10 @@ class Present:
 
     def referrals(self) -> None:
         """Referrals that are sent and not answered; some of them not read either."""
-        for story, to, text, question, why in _REFERRALS:
-            for chart in self.rng.sample(self._of(story), 3):
-                desk = chart.at(chart.person.home)
-                visit = desk.visit(self._lately(21), "Läkarbesök", why=why)
-                request = visit.refer(to, text, question, why=why, status="active", urgent=self.rng.random() < 0.2)
-                status = "accepted" if self.rng.random() < 0.6 else "requested"
-                self._task(chart, to, "Bedöm remiss", text, status, focus=request)
+        planned = referrals.planned(self.charts, self.rng)
+        for place, (chart, one) in enumerate(planned):
+            visit = chart.at(chart.person.home).visit(self._lately(21), "Läkarbesök", why=one.why)
+            referrals.send(chart, visit.author, one, place, self.rng)
 
     def unsigned(self) -> None:
         """Notes of the last days that wait for their author's signature."""
@@ -189,9 +174,7 @@ class Present:
         """One of the last working days, not today."""
         return weekday(self.now.date() - timedelta(days=self.rng.randint(1, days)))
 
-    def _task(
-        self, chart: Chart, unit: str, text: str, words: str, status: str, *, focus: staff.Resource | None = None
-    ) -> None:
+    def _task(self, chart: Chart, unit: str, text: str, words: str, status: str) -> None:
         days = self.rng.randint(-3, 8)
         desk = chart.at(unit)
         author = desk.who(self.rng.choice([DOCTOR, NURSE]))
@@ -204,7 +187,6 @@ class Present:
                 "priority": "routine",
                 "code": {"text": text},
                 "description": words,
-                "focus": reference_to(focus) if focus else None,
                 "for": chart.subject,
                 "authoredOn": made.isoformat(timespec="seconds"),
                 "lastModified": made.isoformat(timespec="seconds"),

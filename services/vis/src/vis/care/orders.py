@@ -18,6 +18,11 @@ REFERRAL = "referral"
 TESTS = ("laboratory", "imaging")
 CATEGORIES = {"laboratory": "Laboratorium", "imaging": "Bilddiagnostik", REFERRAL: "Remiss"}
 CATEGORY = "urn:fvm:order-category"
+_ALSO = {
+    "108252007": "laboratory",
+    "363679005": "imaging",
+    "3457005": REFERRAL,
+}  # as SNOMED CT and FHIR's examples say it
 NUMBER = "urn:fvm:order"  # the system of an order's number
 ORDERED_AT = "urn:fvm:ordered-at"  # an extension: the unit of who ordered
 MOST = 40  # orders of one signature
@@ -32,7 +37,7 @@ _TYPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", 
 
 def kind_of(order: Mapping[str, Any]) -> str:
     """laboratory, imaging or referral; "" where it is none of them."""
-    found = referrals.kinds(order)
+    found = {_ALSO.get(one, one) for one in referrals.kinds(order)}
     return next((one for one in CATEGORIES if one in found), "")
 
 

@@ -37,6 +37,7 @@ _STATUSES = {
     "revoked": ("Makulerad", "", ""),
     "entered-in-error": ("Felregistrerad", "", ""),
 }
+_ALSO = {"108252007": "laboratory", "363679005": "imaging", "3457005": "referral"}
 _AT = "urn:fvm:ordered-at"
 _UNDER_WAY = {"draft", "active", "on-hold"}
 _RECEIVERS = {
@@ -130,7 +131,7 @@ def order(found: Resource, now: datetime, *, told: bool = True) -> Order:
     received = found.get("intent") == "filler-order"
     word, look, icon = _STATES.get(state) or _STATUSES.get(status, (status, "", ""))
     due = moment(part(found, "due"))
-    kind = next((one for one in KINDS if one in codes_of(found.get("category"))), "")
+    kind = kind_of(found)
     under_way = status in _UNDER_WAY
     said = part(found, "words")
     acts = (_RECEIVERS if received else _SENDERS).get(state, ()) if under_way and status != "draft" else ()
@@ -164,6 +165,12 @@ def order(found: Resource, now: datetime, *, told: bool = True) -> Order:
         version=str(found.get("meta", {}).get("versionId", "")),
         acts=acts,
     )
+
+
+def kind_of(found: Resource) -> str:
+    """laboratory, imaging or referral, also where another system says it by SNOMED CT; "" where it is none of them."""
+    codes = {_ALSO.get(one, one) for one in codes_of(found.get("category"))}
+    return next((one for one in KINDS if one in codes), "")
 
 
 def _notes(notes: Iterable[Resource]) -> Iterable[Note]:

@@ -16,6 +16,8 @@ from application_platform.portal.values import codes_of, text_of
 Resource = Mapping[str, Any]
 STATE, FLOW = "urn:fvm:referral", "urn:fvm:flow"
 NAMES = ("Skickad", "Mottagen", "Bedömd", "Tid", "Klar")
+_REFERRAL = {"referral", "3457005"}  # as VIS writes it, and as SNOMED CT and FHIR's examples do
+_STATELESS = {"revoked": "cancelled", "completed": "answered"}  # of another system's, by status
 _PLACES = {"sent": 1, "received": 2, "returned": 2, "accepted": 3, "answered": 5}
 _COMING = {"booked", "pending", "arrived", "checked-in", "fulfilled"}
 
@@ -64,7 +66,7 @@ def steps(orders: Iterable[Resource], bookings: Iterable[Resource], today: date)
 def is_referral(order: Resource) -> bool:
     """Whether it is the sender's end of a referral that was sent: the receiver's copy is the same one, not shown twice."""
     sent = order.get("status") not in ("draft", "entered-in-error")
-    return "referral" in codes_of(order.get("category")) and order.get("intent") != "filler-order" and sent
+    return bool(_REFERRAL & codes_of(order.get("category"))) and order.get("intent") != "filler-order" and sent
 
 
 def part(order: Resource, name: str) -> Any:
@@ -98,7 +100,7 @@ def booked(order: Resource, bookings: Iterable[Resource]) -> Resource | None:
 
 
 def _steps(order: Resource, bookings: list[Resource], today: date) -> Steps:
-    state = str(part(order, "state") or ("cancelled" if order.get("status") == "revoked" else "sent"))
+    state = str(part(order, "state") or _STATELESS.get(str(order.get("status")), "sent"))
     time = booked(order, bookings) if state not in ("answered", "cancelled") else None
     due = moment(part(order, "due"))
     late = due is not None and due.day < today and time is None and state in ("sent", "received", "accepted")

@@ -31,6 +31,7 @@ class Times:
         doors: dict[str, Callable[[web.Request, str, dict[str, Any]], Answered]] = {
             "Slot/{id}/$hold": self._hold,
             "Slot/{id}/$book": self._book,
+            "HealthcareService/{id}/$wait": self._wait,
             "Appointment/{id}/$rebook": self._rebook,
             "Appointment/{id}/$cancel": self._step("cancelled"),
             "Appointment/{id}/$arrive": self._step("arrived"),
@@ -108,6 +109,23 @@ class Times:
         made = an_appointment(said["id"], patient, slot, book, said.get("reason", ""))
         self.held[key] = made
         return 201, made
+
+    def _wait(self, request: web.Request, patient: str, said: dict[str, Any]) -> Answered:
+        service = self.held.get(f"HealthcareService/{request.match_info['id']}")
+        if service is None:
+            return 404, {}
+        key = f"Appointment/{said['id']}"
+        there = {"reference": f"HealthcareService/{service['id']}", "display": service["name"]}
+        made = {
+            "resourceType": "Appointment",
+            "id": said["id"],
+            "meta": {"versionId": "1", "lastUpdated": "2026-11-26T10:00:00Z"},
+            "status": "waitlist",
+            "description": said["reason"],
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "participant": [{"actor": {"reference": f"Patient/{patient}"}}, {"actor": there}],
+        }
+        return 201, self.held.setdefault(key, made)
 
     def _rebook(self, request: web.Request, patient: str, said: dict[str, Any]) -> Answered:
         old = self.held[f"Appointment/{request.match_info['id']}"]
@@ -199,6 +217,8 @@ def _fits(one: dict[str, Any], name: str, value: str) -> bool:
         return bool({part["reference"] for part in one["actor"]} & set(value.split(",")))
     if name == "schedule":
         return one["schedule"]["reference"] in value.split(",")
+    if name == "status":
+        return bool(one.get("status") in value.split(","))
     if name in ("start", "date") and "start" in one:
         at, limit = datetime.fromisoformat(one["start"]), datetime.fromisoformat(value[2:])
         return at >= limit if value.startswith("ge") else at < limit

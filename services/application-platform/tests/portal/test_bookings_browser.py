@@ -59,7 +59,12 @@ def clinic() -> list[dict[str, Any]]:
     old = AT - timedelta(days=40)
     past = {"id": "old", "start": old.isoformat(), "end": (old + timedelta(minutes=30)).isoformat()}
     made.append(an_appointment("old", TOLVAN, past, ANNA, "Nybesök") | {"status": "fulfilled"})
-    return [service, ANNA, GUNILLA, *slots, *made]
+    waits = {
+        "resourceType": "Appointment", "id": "w1", "status": "waitlist", "description": "Yrsel sedan i våras",
+        "meta": {"versionId": "1"}, "created": (AT - timedelta(days=120)).isoformat(),
+        "participant": [{"actor": {"reference": f"Patient/{TOLVAN}"}}, {"actor": CLINIC}],
+    }  # fmt: skip
+    return [service, ANNA, GUNILLA, *slots, *made, waits]
 
 
 @pytest.fixture
@@ -92,12 +97,14 @@ async def signed_in(context: BrowserContext, who: str, url: str) -> Page:
 PAGES = (
     ("patient", MINE, "mine"),
     ("patient", f"{MINE}/a0-0", "one"),
+    ("patient", f"{MINE}/w1", "waits"),
     ("patient", f"{MINE}/new", "where"),
     ("patient", f"{MINE}/new/h1", "times"),
     ("patient", f"{MINE}/time/s0-2?till={{soon}}", "time"),
     ("staff", CHART, "chart"),
     ("staff", f"{CHART}/time/s0-2?till={{soon}}", "confirm"),
     ("staff", f"/portal/bookings?dag={AT.date()}", "day"),
+    ("staff", "/portal/bookings/waiting", "queue"),
 )
 
 

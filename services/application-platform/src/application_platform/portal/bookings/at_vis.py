@@ -114,6 +114,12 @@ async def book(
     return read((await portal.care.act(reader.token, patient, key, operation, {**values, **more})).resource)
 
 
+async def wait(portal: Portal, reader: Reader, patient: str, service: str, id: str, reason: str) -> None:
+    """A place in the queue of this clinic; once, however often it is asked for."""
+    values = {"id:valueString": id, "reason:valueString": reason.strip()}
+    await portal.care.act(reader.token, patient, f"HealthcareService/{service}", "wait", values)
+
+
 def refusal(problem: Problem) -> tuple[int, str]:
     """The status and the words of what VIS did not take. Raises SignedOut itself."""
     if isinstance(problem, SignedOut):

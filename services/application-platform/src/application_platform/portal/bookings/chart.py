@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from application_platform.portal import render
 from application_platform.portal.bookings import at_vis, times, upcoming
 from application_platform.portal.bookings.days import Window, window
-from application_platform.portal.bookings.forms import REASONS, Act, AnId, Shown
+from application_platform.portal.bookings.forms import REASONS, Act, AnId, Shown, Waits
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import SignedOut
 from application_platform.portal.refusals import PageRoute
@@ -27,6 +27,8 @@ _DONE = {
     "arrive": "Patienten har kommit.",
     "noshow": "Uteblivet besök är noterat.",
     "fulfil": "Besöket är avslutat.",
+    "wait": "Patienten står i kö.",
+    "leave": "Patienten står inte längre i kö.",
 }
 _EARLIER = 20
 
@@ -44,6 +46,25 @@ async def listed(
     """The patient's bookings, and the unit's free times from a day on (`fran`); `moves` is a booking to be moved."""
     shown = Shown(done=_DONE.get(klar, ""))
     return await page(request, portal, reader, staffs(reader, patient), window(fran), moves, shown)
+
+
+@router.post("/wait")
+async def wait(
+    request: Request, portal: InPortal, reader: Reads, patient: str, filled: Annotated[Waits, Form()]
+) -> Response:
+    """A place in the queue of a clinic of the unit; sent twice it is one place."""
+    asked = await checked(request, reader, patient)
+    status, words = 422, ELSEWHERE if filled.patient != asked else "Skriv vad patienten väntar på."
+    if filled.patient == asked and filled.reason.strip():
+        try:
+            await at_vis.wait(portal, reader, asked, filled.service, filled.id, filled.reason)
+        except SignedOut:
+            raise
+        except Problem as problem:
+            status, words = at_vis.refusal(problem)
+        else:
+            return RedirectResponse(f"/portal/patients/{asked}/bookings?klar=wait", 303)
+    return await page(request, portal, reader, asked, window(""), "", Shown(status, words, filled, about="wait"))
 
 
 @router.post("/{id}")
@@ -70,7 +91,8 @@ async def act(
             return await page(request, portal, reader, asked, window(""), "", shown)
     if filled.day:
         return RedirectResponse(f"/portal/bookings?dag={filled.day}&klar={filled.act}", 303)
-    return RedirectResponse(f"/portal/patients/{asked}/bookings?klar={filled.act}", 303)
+    word = "leave" if filled.waits else filled.act
+    return RedirectResponse(f"/portal/patients/{asked}/bookings?klar={word}", 303)
 
 
 async def checked(request: Request, reader: Reader, patient: str) -> str:
@@ -98,17 +120,20 @@ async def page(
     here = await at_vis.at_vis(portal, reader, patient)
     appointments, now = at_vis.merged(here, found.answers[0].bundle), datetime.now(UTC)
     coming, past = upcoming.next_bookings(appointments, now), upcoming.earlier(appointments, now)
+    waits = upcoming.waiting(appointments)
     free, ahead = await _free(portal, reader, patient, days)
     context: dict[str, Any] = {
         **found.context,
         "coming": coming,
+        "waits": waits,
+        "clinics": await _clinics(portal, reader, patient),
         "past": past[:_EARLIER],
         "more": len(past) > _EARLIER,
         "known": here is not None,
         "days": None if free is None else times.by_day(free),
         "ahead": ahead,
         "window": days,
-        "moves": next((one for one in coming if one.id == moves), None),
+        "moves": next((one for one in (*coming, *waits) if one.id == moves), None),
         "now": now,
         "reasons": REASONS,
         "wrong": shown.wrong,
@@ -117,6 +142,17 @@ async def page(
         "done": shown.done,
     }
     return render.page(request, "staff/patient_bookings.html", context, shown.status)
+
+
+async def _clinics(portal: Portal, reader: Reader, patient: str) -> list[times.Place]:
+    """Where the unit's patients may wait; none where VIS did not answer, which the free times say."""
+    unit = reader.commission.unit if reader.commission else ""
+    try:
+        return await at_vis.places(portal, reader, patient, [("organization", f"Organization/{unit}")])
+    except SignedOut:
+        raise
+    except Problem:
+        return []
 
 
 async def _free(

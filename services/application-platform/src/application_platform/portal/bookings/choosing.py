@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from application_platform.portal.bookings import at_vis, times
 from application_platform.portal.bookings.days import Window, window
-from application_platform.portal.bookings.forms import AnId, Booked, Held, Shown, Till, Wanted
+from application_platform.portal.bookings.forms import AnId, Booked, Held, Shown, Till, Waits, Wanted
 from application_platform.portal.bookings.mine import drawn, place_of
 from application_platform.portal.mine.frame import InMine, Mine, sent
 from application_platform.portal.reader import InPortal, Portal
@@ -38,6 +38,23 @@ async def choose(
 ) -> Response:
     """Free times from a day on, or from the first day that has one."""
     return await _choose(request, portal, mine, service, window(dag), moves, Shown())
+
+
+@router.post("/wait")
+async def wait(request: Request, portal: InPortal, mine: InMine, filled: Annotated[Waits, Form()]) -> Response:
+    """A place in the clinic's queue, with what it is about; sent twice it is one place."""
+    await sent(request, mine, filled.patient)
+    status, words = 422, "Skriv med några ord vad det gäller."
+    if filled.reason.strip():
+        try:
+            await at_vis.wait(portal, mine.reader, mine.patient, filled.service, filled.id, filled.reason)
+        except SignedOut:
+            raise
+        except Problem as problem:
+            status, words = at_vis.refusal(problem)
+        else:
+            return RedirectResponse(f"{mine.base}/bookings?klar=väntar", 303)
+    return await _choose(request, portal, mine, filled.service, window(""), "", Shown(status, words, filled))
 
 
 @router.post("/hold")
@@ -111,6 +128,7 @@ async def _choose(
         "moves": moves,
         "old": old,
         "wrong": shown.wrong,
+        "filled": shown.filled,
     }
     return drawn(request, portal, mine, "mine/booking_times.html", context, shown.status)
 

@@ -27,6 +27,7 @@ _SERVICES = Source("HealthcareService", "", _NONE, "mottagningens tidböcker", 1
 _BOOKS = Source("Schedule", "", _NONE, "mottagningens tidböcker", 200)
 _SLOTS = Source("Slot", "", _NONE, "dagens tider", 1000, (("_include", "Slot:schedule"), ("_sort", "start")))
 _BOOKED = Source("Appointment", "", _NONE, "dagens bokningar", 500, (("_include", "Appointment:patient"),))
+_WAITING = Source("Appointment", "", _NONE, "väntelistan", 500, (("_include", "Appointment:patient"),))
 _DONE = {
     "arrive": "Patienten har kommit.",
     "noshow": "Uteblivet besök är noterat.",
@@ -92,6 +93,32 @@ async def day(
         "done": _DONE.get(klar, ""),
     }
     return render.page(request, "staff/bookings.html", context)
+
+
+@router.get("/waiting")
+async def queue(request: Request, portal: InPortal, reader: Reads) -> Response:
+    """Who waits for a time at the unit, the longest wait first."""
+    if reader.kind != "staff":
+        raise NotShown
+    now = datetime.now(UTC)
+    today = now.astimezone(ZONE).date()
+    unit = reader.commission.unit if reader.commission else ""
+    services, waiting = await _ask(
+        portal, reader, (_SERVICES, [("organization", f"Organization/{unit}")]), (_WAITING, [("status", "waitlist")])
+    )
+    known = {str(one["id"]) for one in timeline.matches(services)} if services is not None else set()
+    every = timeline.resources(waiting) if waiting is not None else []
+    people = {one["id"]: person(one, today) for one in every if one.get("resourceType") == "Patient"}
+    found = upcoming.waiting(one for one in every if one.get("resourceType") == "Appointment")
+    context = {
+        "reader": reader,
+        "place": portal,
+        "here": "bookings",
+        "rows": [_row(None, one, people) for one in found if one.service in known],
+        "unchecked": services is None or waiting is None,
+        "now": now,
+    }
+    return render.page(request, "staff/booking_queue.html", context)
 
 
 async def _page(portal: Portal, reader: Reader, shown: date) -> Page:

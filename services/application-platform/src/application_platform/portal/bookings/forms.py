@@ -34,10 +34,20 @@ class Booked(Held):
     reason: str = Field(default="", max_length=500)
 
 
-class Ended(BaseModel):
-    """Which version of a booking a patient calls off."""
+class Waits(BaseModel):
+    """A place in the queue of a clinic (`service`); `id` makes it happen once."""
 
     patient: str = Field(max_length=64)
+    service: str = Field(pattern=ID)
+    id: str = Field(pattern=ID)
+    reason: str = Field(default="", max_length=500)
+
+
+class Ended(BaseModel):
+    """Which version of a booking a patient calls off; `waits`: it is a place in a queue."""
+
+    patient: str = Field(max_length=64)
+    waits: str = Field(default="", max_length=1)
     version: str = Field(default="", max_length=20, pattern=r"^[0-9]*$")
 
 
@@ -56,7 +66,7 @@ class Shown:
 
     status: int = 200
     wrong: str = ""
-    filled: Booked | Act | None = None
+    filled: Booked | Act | Waits | None = None
     about: str = ""
     done: str = ""
 

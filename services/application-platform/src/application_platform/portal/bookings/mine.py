@@ -23,6 +23,8 @@ _DONE = {
     "bokad": "Tiden är bokad.",
     "ombokad": "Tiden är ombokad. Den gamla tiden är avbokad.",
     "avbokad": "Tiden är avbokad.",
+    "väntar": "Du står i kö. Mottagningen hör av sig när det finns en tid.",
+    "lämnat": "Du står inte längre i kö.",
 }
 _EARLIER = 30  # of those that are over
 
@@ -37,6 +39,7 @@ async def listed(
     coming, past = upcoming.next_bookings(found.appointments, now), upcoming.earlier(found.appointments, now)
     context = {
         "coming": coming,
+        "waiting": upcoming.waiting(found.appointments),
         "past": past[:_EARLIER],
         "more": len(past) > _EARLIER,
         "missing": found.unchecked,
@@ -68,7 +71,7 @@ async def cancel(
         if status == 409 and (await at_vis.one(portal, mine.reader, mine.patient, id)).status == "cancelled":
             return RedirectResponse(f"{mine.base}/bookings?klar=avbokad&om={id}", 303)
         return await _opened(request, portal, mine, id, Shown(status, words))
-    return RedirectResponse(f"{mine.base}/bookings?klar=avbokad&om={id}", 303)
+    return RedirectResponse(f"{mine.base}/bookings?klar={'avbokad' if not filled.waits else 'lämnat'}&om={id}", 303)
 
 
 async def _opened(request: Request, portal: Portal, mine: Mine, id: str, shown: Shown) -> Response:

@@ -21,7 +21,7 @@ _STATES = {
     "cancelled": "Avbokad",
     "noshow": "Uteblev",
     "entered-in-error": "Felregistrerad",
-    "waitlist": "Väntelista",
+    "waitlist": "Väntar på tid",
     "proposed": "Önskad tid",
 }
 
@@ -44,6 +44,20 @@ class Booking:
     ended: str = ""
     moved: bool = False
     patient: str = ""
+    made: Moment | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a place in a queue, without a time yet."""
+        return self.status == "waitlist"
+
+    def when_made(self, today: date) -> str:
+        """The day that it was made, as one says it to a patient."""
+        return day_words(self.made.day, today) if self.made is not None else ""
+
+    def waited(self, now: datetime) -> int:
+        """Days in the queue."""
+        return max(0, (now - self.made.at).days) if self.made is not None else 0
 
     @property
     def state(self) -> str:
@@ -96,10 +110,14 @@ def when(at: Moment | None, today: date) -> str:
     """A time to come, or that has been, as one says it."""
     if at is None:
         return "utan tid"
-    near = {0: "i dag", 1: "i morgon", -1: "i går"}.get((at.day - today).days)
-    year = f" {at.day.year}" if at.day.year != today.year else ""
-    words = near or f"{WEEKDAYS[at.day.weekday()]} {at.day.day} {MONTHS[at.day.month - 1]}{year}"
-    return f"{words} {at.clock}".strip()
+    return f"{day_words(at.day, today)} {at.clock}".strip()
+
+
+def day_words(day: date, today: date) -> str:
+    """i dag · i morgon · onsdag 9 december · fredag 22 januari 2027."""
+    near = {0: "i dag", 1: "i morgon", -1: "i går"}.get((day - today).days)
+    year = f" {day.year}" if day.year != today.year else ""
+    return near or f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}{year}"
 
 
 def read(appointment: Resource) -> Booking:
@@ -123,6 +141,7 @@ def read(appointment: Resource) -> Booking:
         ended=text_of(reason),
         moved="rebooked" in codes,
         patient=reference(there.get("Patient")).removeprefix("Patient/"),
+        made=moment(appointment.get("created")),
     )
 
 
@@ -133,9 +152,16 @@ def next_bookings(appointments: Iterable[Resource], now: datetime) -> list[Booki
 
 
 def earlier(appointments: Iterable[Resource], now: datetime) -> list[Booking]:
-    """Those that are over, missed or called off, the latest first."""
+    """Those that are over, missed or called off, the latest first; a wait that became a booking is not one of them."""
     found = [one for one in map(read, appointments) if not one.is_coming(now) and one.status in _STATES]
+    found = [one for one in found if not one.waits and not (one.moved and one.at is None)]
     return sorted(found, key=lambda one: (_order(one), one.id), reverse=True)
+
+
+def waiting(appointments: Iterable[Resource]) -> list[Booking]:
+    """Places in queues, the longest wait first."""
+    found = [one for one in map(read, appointments) if one.waits]
+    return sorted(found, key=lambda one: (one.made.at.timestamp() if one.made else float("-inf"), one.id))
 
 
 def _parts(appointment: Resource) -> list[Resource]:

@@ -254,6 +254,22 @@ async def test_static_files_asked_for_by_their_mark_are_kept(staff: ClientSessio
     assert (await staff.get("/portal/static/../pages.py")).status == 404
 
 
+async def test_the_living_style_page_shows_what_the_rooms_are_made_of(staff: ClientSession) -> None:
+    shown = await text(await staff.get("/portal/style"))
+    rooms = (
+        "Vårdplatser",
+        "Inkorgens rader",
+        "Beslutsstöd",
+        "Rättad text",
+        "Meddelanden",
+        "Remissens steg",
+        "Bokad tid",
+    )
+    assert [word for word in rooms if word not in shown] == []
+    states = ("Erbjuden dig", "EJ KONTROLLERAD: interaktioner", "Steg 3 av 5", "Ledig", "namnet visas bara i journalen")
+    assert [word for word in states if word not in shown] == []
+
+
 async def test_the_living_style_page_shows_every_token(staff: ClientSession) -> None:
     shown = await text(await staff.get("/portal/style"))
     for token in ("ground", "red-solid", "slate-line", "focus-gap"):

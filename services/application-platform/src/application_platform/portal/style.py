@@ -7,7 +7,7 @@ from importlib.resources import files
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from application_platform.portal import render
+from application_platform.portal import render, style_rooms
 from application_platform.portal.chart import Notice
 from application_platform.portal.entry import Entry, State
 from application_platform.portal.person import Person
@@ -90,5 +90,6 @@ async def style(request: Request, portal: InPortal, reader: Reads) -> Response:
         "people": _people(),
         "rows": _entries(),
         "values": _RESULTS,
+        **style_rooms.samples(),
     }
     return render.page(request, "style.html", context)

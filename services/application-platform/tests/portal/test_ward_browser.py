@@ -87,6 +87,26 @@ async def test_a_fault_has_the_focus_and_the_words(page: Page, work: Any) -> Non
     assert work.vis.acts == []
 
 
+async def test_a_sign_in_that_ends_in_the_middle_keeps_every_value(
+    page: Page, context: BrowserContext, work: Any
+) -> None:
+    await page.goto(f"{CHART}/vitals")
+    await page.locator("#v-pulse").fill("96")
+    await context.clear_cookies()
+    await page.get_by_role("button", name="Spara kontroll").click()
+    await expect(page.get_by_role("alert")).to_contain_text("INTE SPARAD. Du är utloggad.")
+    await expect(page.get_by_role("link", name="Logga in i en ny flik")).to_be_visible()
+    await context.add_cookies([{"name": "who", "value": "manager", "url": work.url}])  # somebody else signs in
+    await page.get_by_role("button", name="Spara kontroll").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Någon annan är inloggad.")
+    assert work.vis.acts == []
+    await expect(page.locator("#v-pulse")).to_have_value("96")
+    await context.add_cookies([{"name": "who", "value": "staff", "url": work.url}])
+    await page.get_by_role("button", name="Spara kontroll").click()
+    await expect(page).to_have_url(re.compile(r"/vitals\?klar="))
+    assert [said["pulse"] for _, said in work.vis.acts] == [96]
+
+
 async def test_who_is_waited_for_gets_a_bed_from_the_board_with_two_presses(page: Page, work: Any) -> None:
     await page.goto("/portal/ward")
     await page.get_by_label("Plats till BERGSTRÖM, Stina").select_option(label="Sal 2, säng 1")

@@ -1,13 +1,18 @@
 """What the portal's pages of medicines send is what VIS takes, and what VIS says of drafts is what the pages read."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
+import uvicorn
 
-from application_platform.portal.medication import acts, checks, dosing, drafts, model, pages
+from application_platform.portal.care import Care, NotTaken, Stale
+from application_platform.portal.medication import acts, checks, dosing, drafts, mine, model, pages
 from application_platform.portal.medication.checks import Answered
 from application_platform.portal.medication.commons import OFFERED
 from application_platform.portal.medication.dosing import Dose
@@ -17,6 +22,7 @@ from fhirserver.engine import Engine
 from fhirserver.testing import known_to
 from kit.caller import Commission
 from kit.db import Database
+from kit.http import Client
 from kit.testing import TestIssuer, fresh_database
 from kit.web import new_app
 from vis import record
@@ -27,9 +33,21 @@ from vis.settings import Settings
 UNIT = Commission("c-1", "SE0000000001-N1", "Norrby", "SE0000000001-N", "Region Norr", "Läkare")
 
 
+@dataclass
+class Vis:
+    """VIS in this process, and who issues its tokens."""
+
+    app: Any
+    issuer: TestIssuer
+
+    def token(self, kind: Any, **more: Any) -> str:
+        """As our own pages carry it."""
+        headers = self.issuer.headers(kind, audience=[record.PATH], **more)
+        return headers["authorization" if "authorization" in headers else "Authorization"].removeprefix("Bearer ")
+
+
 @pytest.fixture
-async def doctor(postgres_url: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """A doctor at VIS's own door, as the portal calls it."""
+async def vis(postgres_url: str) -> AsyncIterator[Vis]:
     issuer = TestIssuer()
     async with fresh_database(postgres_url, "vis") as url:
         db = Database(url)
@@ -39,14 +57,71 @@ async def doctor(postgres_url: str) -> AsyncIterator[httpx2.AsyncClient]:
         await known_to(db.pool, (UNIT.unit,))
         verifier = issuer.verifier(record.PATH)
         app = FhirDoor(new_app("VIS", db=db, verifier=verifier, fhir_base=record.PATH), engine, verifier, record.PATH)
-        headers = issuer.headers("staff", scope="user/*.cruds", audience=[record.PATH], commission=UNIT)
-        transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(
-            transport=transport, base_url=f"http://test{record.PATH}", headers=headers
-        ) as found:
-            yield found
+        yield Vis(app, issuer)
         await engine.stop()
         await db.stop()
+
+
+@pytest.fixture
+async def doctor(vis: Vis) -> AsyncIterator[httpx2.AsyncClient]:
+    """A doctor at VIS's own door, as the portal calls it."""
+    headers = vis.issuer.headers("staff", scope="user/*.cruds", audience=[record.PATH], commission=UNIT)
+    transport = httpx2.ASGITransport(app=vis.app)
+    async with httpx2.AsyncClient(transport=transport, base_url=f"http://test{record.PATH}", headers=headers) as found:
+        yield found
+
+
+@pytest.fixture
+async def care(vis: Vis) -> AsyncIterator[Care]:
+    """The portal's own way to VIS, over HTTP."""
+    config = uvicorn.Config(vis.app, port=0, log_level="warning", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # the tests own the signals
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    found = Care(Client(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"))
+    yield found
+    await found.stop()
+    server.should_exit = True
+    await task
+
+
+async def test_a_wish_goes_from_the_patients_page_to_the_unit_and_back(vis: Vis, doctor: Any, care: Care) -> None:
+    patient = str(
+        (await doctor.post("/Patient", json={"resourceType": "Patient", "birthDate": "1980-01-01"})).json()["id"]
+    )
+    await doctor.put(
+        f"/Organization/{UNIT.unit}", json={"resourceType": "Organization", "id": UNIT.unit, "name": UNIT.unit_name}
+    )
+    anna = vis.token("staff", scope="user/*.cruds", commission=UNIT)
+    me = vis.token("patient", scope="patient/*.rs", patient=patient, subject=patient, commission=None)
+    fields = Fields(str(uuid4()), "", "Metformin tablett 500 mg", Dose("1", "tablett", "2"), drafts.OTHER, "Diabetes")
+    draft = drafts.draft(fields, patient, {})
+    by_hand = [one.field for one in await told(doctor, patient, [draft]) if one.state == "unchecked"]
+    await care.ask(anna, patient, "MedicationRequest/$prescribe", checks.parameters([draft], {}, by_hand))
+
+    key = f"MedicationRequest/{draft['id']}"
+    await care.act(me, patient, key, "request-renewal", {"comment:valueString": "Räcker en vecka"})
+    for token in (me, anna):  # the patient's page and the unit's ask the same way
+        [row] = model.medicines(
+            [], await care.find(token, patient, "MedicationRequest"), await care.tasks(token, patient, "renewal")
+        )
+        assert row.asked is not None
+        assert (row.asked.open, row.asked.words) == (True, "Räcker en vecka")
+    no = {"outcome:valueCode": "declined", "comment:valueString": "Boka ett besök"}
+    await care.act(anna, patient, f"Task/{row.asked.task}", "complete", no)
+    [row] = model.medicines(
+        [], await care.find(me, patient, "MedicationRequest"), await care.tasks(me, patient, "renewal")
+    )
+    assert mine.state(row, [row], date(2026, 11, 27)).partition(": ")[2] == "Boka ett besök"
+
+    await care.act(anna, patient, key, "hold", {"comment:valueString": "Inför operation"}, row.version)
+    with pytest.raises(NotTaken, match="pausat"):
+        await care.act(me, patient, key, "request-renewal", {})
+    with pytest.raises(Stale):
+        await care.act(anna, patient, key, "stop", {"reason:valueCode": "finished"}, row.version)
+    await care.act(anna, patient, key, "hold", {"comment:valueString": "Inför operation"}, row.version)  # sent twice
 
 
 async def asked(doctor: httpx2.AsyncClient, patient: str, name: str, body: Any) -> httpx2.Response:

@@ -15,7 +15,7 @@ from access.facts import (
     Revoke,
     Rules,
 )
-from access.labels import REGISTER, WITHHELD, Label, is_register, unlabelled
+from access.labels import NOT_FOR_PATIENT, REGISTER, WITHHELD, Label, is_register, unlabelled
 from access.scopes import allows
 from access.sight import Known, Sight, Zones, all_seeing, shown_to_patient, zones
 
@@ -23,6 +23,7 @@ __all__ = [
     "ALL_SEEING",
     "FOLLOWING_UP",
     "NOTHING",
+    "NOT_FOR_PATIENT",
     "NO_RULES",
     "POLICY",
     "POPULATION",

@@ -10,7 +10,7 @@ from typing import Literal
 
 from access.actor import FOLLOWING_UP, Actor
 from access.facts import NO_RULES, NOTHING, Block, Consent, Facts, Rules
-from access.labels import Label, is_register
+from access.labels import Label, is_register, withheld_from_patient
 
 POLICY = "pdl-2"  # stands in every log row, so that one can tell by which rules it was decided
 
@@ -133,6 +133,8 @@ def _patient(actor: Actor, label: Label, facts: Facts, now: datetime, rules: Rul
     if is_register(label):
         return Decision.PERMIT
     if not label.provider or label.unit in rules.hidden_units or label.info in rules.hidden_types:
+        return Decision.DENY
+    if withheld_from_patient(label):
         return Decision.DENY
     self_acting = actor.subject == actor.patient
     role = "self" if self_acting else _role(actor, facts, now)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# A security label of the house's own: who wrote it has decided that patients are not shown it online (PAT-02).
+NOT_FOR_PATIENT = "not-for-patient"
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -24,6 +27,11 @@ def unlabelled(info: str) -> Label:
 
 # A fact that must be about a patient and names none: withheld from everybody but who repairs it (D3, D4).
 WITHHELD = unlabelled("")
+
+
+def withheld_from_patient(label: Label) -> bool:
+    """Whether who wrote it keeps it from patients' own reading."""
+    return NOT_FOR_PATIENT in label.security.split()
 
 
 def is_register(label: Label) -> bool:

@@ -37,7 +37,9 @@ class Action:
     patient_at: int | None = None  # or: the place of the action that creates that patient
     lab: int = 0  # set by perform
     by: str = ""  # the service's own operation that wants it (see guarding)
-    label: Label | None = None  # whose it shall be, where a rule of the service says another than the caller's unit
+    label: Label | None = (
+        None  # its label, where a rule of the service says another than the caller's unit, or than stood
+    )
     house: bool = False  # a rule of the service changes it: also where the caller may not see what stands
     hook: Wanted | None = None  # what a Subscription asks for; set by perform
 

@@ -72,8 +72,8 @@ async def perform(
     """
     prepare(engine, request, actions)
     for action in actions:  # before a connection is held: a new label takes another one
-        if action.data is not None:
-            label = action.label or label_of(request.caller, action.data)
+        label = action.label or (label_of(request.caller, action.data) if action.data is not None else None)
+        if label is not None:
             action.lab = await engine.labels.number(engine.db.pool, label)
     request.sight = await engine.sight(request.caller)  # knows the labels that were new a moment ago
     work = _Work(engine, request, activity, actions, _conditions(actions), render, reads)

@@ -29,6 +29,7 @@ class Put:
     must_be_new: type[VersionConflict | Conflict] | None = None  # what to raise when something stands there
     by: str = ""  # the service's own operation that made it
     house: bool = False  # whoever asks: a rule of the service changes what stands
+    relabel: bool = False  # an update gives it this label too, as a rule of the service says
 
 
 @dataclass(slots=True)

@@ -142,6 +142,8 @@ class Wishing:
             action.type_name, target.id, raw, data, current.lab, if_match=current.ver, patient=patient, at=action.at
         )
         put.expect, put.by, put.house = target.expect, action.by, action.house
+        if action.label is not None:
+            put.lab, put.relabel = action.lab, True
         return put
 
     def _each_once(self, wishes: Sequence[Put | Delete]) -> None:

@@ -170,9 +170,11 @@ class Writer:
         return any(key in entries.patients for key in self.same(patient))
 
     def _kept(self, wish: Put, current: Current) -> int:
-        """An update never changes the owner; only its source may (a source version says that it is the source), and who gives
-        what was withheld the patient that it lacked."""
-        return wish.lab if wish.sver is not None or current.lab == self._labels.withheld else current.lab
+        """An update never changes the owner; only its source may (a source version says that it is the source), a rule of the
+        service, and who gives what was withheld the patient that it lacked."""
+        return (
+            wish.lab if wish.relabel or wish.sver is not None or current.lab == self._labels.withheld else current.lab
+        )
 
     def _delete(self, wish: Delete, current: Current | None, sight: Sight, at: datetime) -> Written:
         if (

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from fhirserver.guarding import Made
 from kit.db import Connection
-from vis.care import notes
+from vis.care import entries, notes
 from vis.care.asking import NotNow
 
-_ACTS = frozenset(("sign", "countersign", "correct", "void", "file"))
+_OF_ENTRIES = frozenset(("move-to-patient", "note-opinion", "withhold-from-patient", "release-to-patient"))
+_ACTS = frozenset(("sign", "countersign", "correct", "void", "file")) | _OF_ENTRIES
 _WRITTEN_HERE = "select exists (select from draft where id = any($1::uuid[]) and state = 'filed')"
 
 
@@ -16,6 +17,7 @@ async def guard(con: Connection, made: Sequence[Made]) -> None:
     """Raises NotNow for a plain write that changes what stands signed here, or that signs what was written here."""
     plain = [one for one in made if one.by not in _ACTS]
     for one in plain:
+        entries.plain_write(one.old, one.new)
         notes.plain_write(one.old, one.new)
     signed = [id for one in plain if notes.signs(one.old, one.new) and (id := _uuid(one.id))]
     if signed and await con.fetchval(_WRITTEN_HERE, signed):

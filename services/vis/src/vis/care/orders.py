@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from kit.caller import Caller
+from fhircore.identifiers import HSA
+from kit.caller import Caller, Commission
 from vis.care import notes, referrals, tasks
 from vis.care.asking import NotNow, person
 from vis.care.places import Place
@@ -85,7 +86,7 @@ def signed(draft: Mapping[str, Any], caller: Caller, at: datetime, basket: str) 
         "resourceType": "ServiceRequest",
         "id": id,
         **kept,
-        "extension": [{"url": ORDERED_AT, "valueReference": tasks.unit(caller)}],
+        "extension": [{"url": ORDERED_AT, "valueReference": _at(caller.commission)}],
         "identifier": [{"type": _TYPE, "system": NUMBER, "value": number_of(id)}],
         "requisition": {"system": NUMBER, "value": basket},
         "status": "active",
@@ -96,6 +97,11 @@ def signed(draft: Mapping[str, Any], caller: Caller, at: datetime, basket: str) 
         "authoredOn": at.isoformat(timespec="seconds"),
         "requester": person(caller),
     }
+
+
+def _at(held: Commission) -> Resource:
+    """The unit by its HSA-id: an order of tests needs no register of units."""
+    return {"type": "Organization", "identifier": {"system": HSA, "value": held.unit}, "display": held.unit_name}
 
 
 def copy(order: Resource, id: str, place: Place) -> Resource:

@@ -65,7 +65,7 @@ async def test_a_question_is_answered_while_both_look_and_the_log_says_who_read(
     await stina.get_by_label("Övre tryck (mmHg)").fill("112")
     await stina.get_by_label("Undre tryck (mmHg)").fill("64")
     await stina.get_by_role("button", name="Spara").click()
-    await expect(stina.get_by_text("Sparat.")).to_be_visible()
+    await expect(stina.get_by_text("Sparat.", exact=True)).to_be_visible()
     async with region.client("bjorn") as client:
         relation = {"id": talk, "reason": "Skriver till mottagningen", "days": 1}
         answer = await client.post(f"/information/access/patients/{STINA}/relations", json=relation)

@@ -165,6 +165,36 @@ async def test_the_form_saves_itself_and_goes_on_after_a_reload_and_a_new_sign_i
     await expect(more).to_be_visible()
 
 
+async def test_a_list_that_is_open_says_that_an_answer_has_come(opens: Opens) -> None:
+    patient, doctor = await (await opens("patient", 390)).new_page(), await (await opens("staff")).new_page()
+    talk = await asked(patient)
+    await patient.goto(f"{HOUSE}/messages")
+    await expect(patient.get_by_text("väntar på svar")).to_be_visible()
+    await doctor.goto(f"{CHART}/messages/{talk}")
+    await doctor.get_by_label("Svar till").fill("Vila lite.")
+    await doctor.get_by_role("button", name="Skicka svaret").click()
+    await expect(patient.get_by_text("Nytt svar")).to_be_visible()
+
+
+async def test_a_wrong_number_is_said_at_its_field_and_a_lost_sign_in_keeps_it(opens: Opens, talk: Any) -> None:
+    context = await opens("patient", 390)
+    page = await context.new_page()
+    await page.goto(f"{HOUSE}/own/pulse")
+    field = page.get_by_label("Puls (slag/min)")
+    await field.fill("720")
+    await context.clear_cookies()
+    await page.get_by_role("button", name="Spara").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Du är utloggad.")
+    await signed_in(context, talk, "patient")
+    await page.get_by_role("button", name="Spara").click()
+    await expect(page.get_by_text("Kontrollera siffran: mellan 20 och 250 slag/min.")).to_be_visible()
+    await expect(field).to_be_focused()
+    await expect(field).to_have_value("720")
+    await field.fill("72")
+    await page.get_by_role("button", name="Spara").click()
+    await expect(page.get_by_text("Sparat.", exact=True)).to_be_visible()
+
+
 async def test_two_windows_with_one_form_overwrite_nothing_by_themselves(opens: Opens) -> None:
     context = await opens("patient", 390)
     one, other = await context.new_page(), await context.new_page()
@@ -210,7 +240,7 @@ async def test_a_value_is_written_with_the_keyboard_alone(opens: Opens) -> None:
     await expect(page.get_by_label("Puls (slag/min)")).to_be_focused()
     await page.keyboard.type("72")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("Sparat.")).to_be_visible()
+    await expect(page.get_by_text("Sparat.", exact=True)).to_be_visible()
     await expect(page.get_by_text("72\u00a0slag/min", exact=True)).to_be_visible()
 
 
@@ -221,6 +251,7 @@ async def filled(page: Page) -> str:
         await page.locator("#systolic").fill(value)
         await page.locator("#diastolic").fill("82")
         await page.get_by_role("button", name="Spara").click()
+        await expect(page.get_by_text("Sparat.", exact=True)).to_be_visible()
     await page.goto(f"{HOUSE}/own/note")
     await page.get_by_label("Ny anteckning").fill("Sover dåligt.")
     await page.get_by_role("button", name="Spara anteckningen").click()

@@ -44,10 +44,13 @@ class Begun(Written):
 @router.get("")
 async def listed(request: Request, portal: InPortal, mine: InMine) -> Response:
     """The conversations, latest first, and ways to begin one."""
-    await look(portal, mine.reader, "messages-read", [mine.patient])
-    async with database(request).transaction() as tx:
-        found = await store.patients(tx, mine.patient)
-    return _render(request, portal, mine, "mine/messages.html", {"threads": found})
+    return await _list(request, portal, mine, "mine/messages.html")
+
+
+@router.get("/rows")
+async def listed_rows(request: Request, portal: InPortal, mine: InMine) -> Response:
+    """The list alone, for a page that is open when something comes."""
+    return await _list(request, portal, mine, "mine/messages_rows.html")
 
 
 @router.get("/proof")
@@ -121,6 +124,15 @@ async def answer(
     if sending.scripted(request):
         return sending.refused(told)
     return await _thread(request, portal, mine, thread, Shown(told, filled.text, sending.kept(filled.id, told)))
+
+
+async def _list(request: Request, portal: Portal, mine: Mine, template: str) -> Response:
+    position = portal.hub.position  # before the table is read: what comes in between is told again
+    await look(portal, mine.reader, "messages-read", [mine.patient])
+    async with database(request).transaction() as tx:
+        found = await store.patients(tx, mine.patient)
+    ticket = portal.hub.ticket(mine.reader.session, mine.patient)
+    return _render(request, portal, mine, template, {"threads": found, "position": position, "ticket": ticket})
 
 
 async def _author(portal: Portal, mine: Mine) -> Author:

@@ -66,7 +66,7 @@
 
   window.FVM.stream({ patient, ticket, after: live.dataset.after }, (message) => {
     if (message.kind === "changed" && message.patient === patient) {
-      if (key === "*" || message.what.includes(key)) look();
+      if (key === "*" ? message.what.some((one) => one.startsWith("Communication/")) : message.what.includes(key)) look();
     } else if (message.kind === "missed") {
       look();
     } else if (message.kind === "lost") {

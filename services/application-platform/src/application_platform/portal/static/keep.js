@@ -91,10 +91,23 @@
         wrong.hidden = true;
         field("version").value = told.version;
         state.textContent = `Sparat ${told.clock}. ${told.done} av ${told.of} klara.`;
+      } else if (answer.status === 422 && "keepFields" in form.dataset) {
+        inFull(pressed);
       } else {
         return failed(answer.status, told);
       }
       return false;
+    }
+
+    // What is wrong stands at its field on the page that the server makes; the session has just answered, so nothing is lost.
+    function inFull(pressed) {
+      if (pressed?.name) {
+        const act = document.createElement("input");
+        Object.assign(act, { type: "hidden", name: pressed.name, value: pressed.value });
+        form.append(act);
+      }
+      leaving = true;
+      form.submit();
     }
 
     // Says so; whether it may pass by itself.

@@ -163,6 +163,8 @@ class Platform:
         for name, value in pairs:
             rows = [found for found in rows if _fits(found, name, value)]
         wanted = dict(pairs)
+        if wanted.get("_summary") == "count":
+            return web.json_response({"resourceType": "Bundle", "type": "searchset", "total": len(rows)})
         if "_sort" in wanted:
             rows.sort(key=lambda found: _at(found) or "", reverse=True)
         count = int(wanted.get("_count", "50"))
@@ -207,6 +209,11 @@ def _fits(found: dict[str, Any], name: str, value: str) -> bool:
         subject = found.get("subject") or found.get("patient") or found.get("for") or {}
         actors = [part.get("actor", {}) for part in found.get("participant", ())]
         return value in [one.get("reference") for one in (subject, *actors)]
+    if name in ("owner", "owner:identifier", "owner:missing"):
+        owner = found.get("owner", {})
+        known = owner.get("identifier", {})
+        named = {"owner": owner.get("reference"), "owner:identifier": f"{known.get('system')}|{known.get('value')}"}
+        return bool(named.get(name, str(not owner).lower()) == value)
     if name == "_id":
         return found["id"] in value.split(",")
     if name == "category":

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from fhirserver.engine import Engine
 from kit.caller import Caller, Commission
 from vis.care import offers, tasks
 from vis.care.asking import NotNow, NotYours
@@ -139,3 +140,26 @@ async def test_who_takes_an_offer_at_the_moment_it_is_taken_back_has_it_or_is_to
     owner = (await anna.get(task)).json()["owner"]["identifier"]["value"]
     assert sorted((taken.status_code, back.status_code)) == [200, 409]
     assert owner == ("SE-BO" if taken.status_code == 200 else "SE-ANNA")
+
+
+async def test_what_waits_is_counted_by_whose_it_is_and_nobodys_record_is_opened(
+    ward: Any, anna: Any, engine: Engine
+) -> None:
+    """What the portal's counters ask (application_platform.portal.shell.waits.count): no patient stands in the log for it."""
+    headers, task = await of_anna(ward, anna)
+    nobodys = {"resourceType": "Task", "status": "requested", "intent": "order"}
+    patient = {"for": {"reference": f"Patient/{headers['fvm-patient']}"}}
+    unit = {"owner": {"reference": f"Organization/{NORRBY.unit}"}}
+    await ward.add({**nobodys, **patient}, anna, **headers)
+    await ward.add({**nobodys, **patient, **unit}, anna, **headers)
+    owners = (f"owner:identifier={HSA}|SE-ANNA", "owner:missing=true", f"owner=Organization/{NORRBY.unit}")
+    for owner in owners:
+        asked = f"status=requested,accepted&{owner}"
+        listed = await anna.get(f"/Task?{asked}&_count=500")
+        counted = await anna.get(f"/Task?{asked}&_summary=count")
+        assert (counted.status_code, counted.json()["total"]) == (200, len(listed.json()["entry"])), counted.text
+        assert counted.json()["total"] >= 1
+        assert "entry" not in counted.json()
+    row = await engine.db.pool.fetchrow("select activity, patients from access_log order by id desc limit 1")
+    assert (row["activity"], list(row["patients"] or ())) == ("search", [])
+    assert task

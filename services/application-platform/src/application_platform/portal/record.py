@@ -103,6 +103,13 @@ class Record:
         address = f"{self._base}/Patient/{quote(patient, safe='')}/$everything?{query}"
         return _part(await self._client.send("GET", address, bearer=token))
 
+    async def count(self, token: str, type: str, pairs: Pairs) -> int:
+        """How many there are, without reading one of them: nobody's record is opened."""
+        found = await self.search(token, type, [*pairs, ("_summary", "count")])
+        if not isinstance(found.get("total"), int):
+            raise Unreadable
+        return int(found["total"])
+
     async def ask(self, token: str, source: Source, pairs: Pairs, position: str = "") -> Answer:
         """One source of the timeline; a source that is away, or cannot be searched so, is an answer without bundle."""
         try:

@@ -17,7 +17,7 @@ from application_platform.portal.record import NotAllowed, NotShown, SignedOut
 from application_platform.portal.refusals import PageRoute
 from application_platform.portal.shell import day
 from application_platform.portal.shell.sheet import staffs
-from application_platform.portal.shell.waits import waits
+from application_platform.portal.shell.waits import count, waits
 from application_platform.portal.shell.whom import whom
 from application_platform.sign_in import browser
 from kit.problems import Problem
@@ -84,21 +84,10 @@ async def inbox(request: Request, portal: InPortal, reader: Reads, asked: Annota
 
 
 @router.get("/inbox/count")
-async def count(request: Request, portal: InPortal, reader: Reads) -> Response:
-    """How many wait, in all and of each kind, for counters that change in place; null where something was not checked."""
+async def number(request: Request, portal: InPortal, reader: Reads) -> Response:
+    """How many wait, for counters that change in place; null where something was not checked."""
     _staff(reader)
-    found = await waits(request, portal, reader, datetime.now(UTC))
-    known = not found.unchecked
-    kinds: dict[str, int] = {}
-    for row in found.mine:
-        kinds[row.kind] = kinds.get(row.kind, 0) + 1
-    told = {
-        "count": len(found.mine) if known else None,
-        "late": sum(row.late for row in found.mine),
-        "more": found.more,
-        "kinds": kinds,
-    }
-    return JSONResponse(told, headers=render.headers())
+    return JSONResponse({"count": await count(request, portal, reader)}, headers=render.headers())
 
 
 @router.post("/patients/{patient}/tasks/{task}")

@@ -8,10 +8,13 @@ from fastapi import Request
 
 from application_platform.portal.contact import waiting as messages
 from application_platform.portal.reader import Portal, Reader
+from application_platform.portal.record import SignedOut
 from application_platform.portal.shell import day
 from application_platform.portal.shell.day import Waiting
 from application_platform.portal.shell.desk import Desk
 from application_platform.portal.swedish import ZONE
+from fhircore.identifiers import HSA
+from kit.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,22 @@ class Waits:
     def others(self) -> list[Waiting]:
         """What a colleague has taken."""
         return [row for row in self.rows if row.whose == "others" and not (row.offer is not None and row.offer.mine)]
+
+
+async def count(request: Request, portal: Portal, reader: Reader) -> int | None:
+    """How many wait for the reader and the unit, asked as the reader without opening anybody's record; None where something was
+    not answered. What a colleague offers is not counted before it is taken."""
+    held = reader.commission
+    owners = [("owner:identifier", f"{HSA}|{reader.person}"), ("owner:missing", "true")]
+    owners += [("owner", f"Organization/{held.unit}")] if held else []
+    asked = (portal.record.count(reader.token, "Task", [("status", day.OPEN), one]) for one in owners)
+    try:
+        found = [*await asyncio.gather(*asked), await messages.count(request, reader)]
+    except SignedOut:
+        raise
+    except Problem:
+        return None
+    return None if any(one is None for one in found) else sum(one or 0 for one in found)
 
 
 async def waits(request: Request, portal: Portal, reader: Reader, now: datetime, position: str = "") -> Waits:

@@ -10,7 +10,7 @@
   const { ticket, after } = badge.dataset;
   let asked = 0;
   let timer = 0;
-  let began = null; // how many waited when the page was made
+  let began = null; // how many waited when the page was first looked at
 
   const kept = () => { try { return JSON.parse(window.sessionStorage.getItem(KEPT)); } catch { return null; } };
   const keep = (told) => { try { window.sessionStorage.setItem(KEPT, JSON.stringify({ at: Date.now(), told })); } catch { /* asked again */ } };
@@ -18,24 +18,19 @@
   function show(told) {
     const known = typeof told.count === "number";
     badge.hidden = known && told.count === 0;
-    badge.textContent = known ? `${told.count}${told.more ? "+" : ""}` : "?";
-    badge.classList.toggle("rail__badge--late", known && told.late > 0);
+    badge.textContent = known ? told.count : "?";
     badge.classList.toggle("rail__badge--unknown", !known);
-    const words = !known ? "ej kontrollerad" : `${told.count} väntar${told.late ? `, ${told.late} förfallna` : ""}`;
-    badge.setAttribute("aria-label", words);
+    badge.setAttribute("aria-label", known ? `${told.count} väntar` : "ej kontrollerad");
     if (!live || !known) return;
-    if (began === null) began = Number(document.querySelector("[data-inbox-count]")?.textContent);
-    const scoped = new URLSearchParams(window.location.search).get("vem");
-    if (!scoped) {
-      for (const one of document.querySelectorAll("[data-inbox-count]")) one.textContent = told.count;
-      for (const one of document.querySelectorAll("[data-inbox-kind]")) one.textContent = told.kinds[one.dataset.inboxKind] || 0;
-    }
-    live.hidden = told.count === began;
+    if (began === null) began = told.count;
+    const more = told.count - began;
+    for (const one of document.querySelectorAll("[data-inbox-count]")) one.textContent = Number(one.dataset.inboxCount) + more;
+    live.hidden = more === 0;
     if (live.hidden) return;
     const link = document.createElement("a");
     link.href = window.location.href;
     link.textContent = "Läs in listan igen";
-    live.replaceChildren(told.count > began ? "Nytt har kommit. " : "Något är gjort sedan du öppnade listan. ", link);
+    live.replaceChildren(more > 0 ? "Nytt har kommit. " : "Något är gjort sedan du öppnade listan. ", link);
   }
 
   async function ask() {

@@ -183,7 +183,7 @@ def test_what_the_pages_offer_and_write_is_never_refused_as_unclear() -> None:
     for unit in dosing.UNITS:
         for dose in (
             Dose("1", unit, "1"),
-            Dose("0,5", unit, "3", more="med mat"),
+            Dose("0,5", unit, "3", more="med mat", route="via munnen"),
             Dose("2", unit, needed=True, most="6"),
         ):
             assert dose_faults(dosing.instruction(dose)) == [], dose

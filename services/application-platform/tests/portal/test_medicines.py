@@ -263,7 +263,8 @@ async def test_a_patient_reads_what_it_is_for_and_how_it_is_taken_and_asks_for_m
     tolvan: ClientSession, staff: ClientSession, served: Any
 ) -> None:
     shown = await words(await tolvan.get(MINE))
-    assert "Bisoprolol 5 mg För: hjärtsvikt Så tar du det: 1 tablett kl. 08:00 Utskrivet 14 oktober" in shown
+    assert "Bisoprolol 5 mg För: hjärtsvikt Hjärtat orkar inte" in shown
+    assert "Så tar du det: 1 tablett kl. 08:00 Utskrivet 14 oktober" in shown
     sent = await words(await wish(tolvan))
     assert "Din begäran är skickad: Bisoprolol 5 mg." in sent
     assert "Begärd 23 november, väntar på mottagningen" in sent

@@ -96,7 +96,7 @@ async def test_a_medicine_is_prescribed_by_keyboard_and_enter_adds_what_is_writt
     for typed in ("1", "tablett", "2"):
         await page.keyboard.press("Tab")
         await page.keyboard.type(typed)
-    for _ in range(4):  # as needed, most, the rest in words, the cause
+    for _ in range(5):  # as needed, most, how, the rest in words, the cause
         await page.keyboard.press("Tab")
     await page.keyboard.type("Annan")
     await page.keyboard.press("Tab")

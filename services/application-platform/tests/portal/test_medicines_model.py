@@ -22,6 +22,10 @@ CAUSES = {"Condition/c-1": "Hjärtsvikt"}
         (Dose("0,5", "tablett", "2"), "0,5 tablett 2 gånger per dag"),
         (Dose("1", "tablett", needed=True, most="3"), "1 tablett vid behov, högst 3 tabletter per dygn"),
         (Dose("10", "enheter", "1"), "10 enheter 1 gång per dag"),
+        (
+            Dose("10", "enheter", "1", more="till natten", route="under huden"),
+            "10 enheter under huden 1 gång per dag, till natten",
+        ),
         (Dose(more="Enligt schema, 1–2 tabletter"), "Enligt schema, 1–2 tabletter"),
     ],
 )
@@ -51,6 +55,7 @@ def test_numbers_go_to_the_record_as_numbers() -> None:
         (Dose("1", "tablett", "99"), {"times"}),
         (Dose("1", "tablett", needed=True), {"most"}),
         (Dose("-1", "tablett", "1"), {"amount"}),
+        (Dose("1", "tablett", "1", route="på månen"), {"route"}),
     ],
 )
 def test_a_dose_that_is_not_whole_says_which_field(dose: Dose, fields: set[str]) -> None:
@@ -200,3 +205,16 @@ def test_what_was_renewed_says_so_at_the_new_one() -> None:
     new = a_medicine("2", authoredOn="2026-11-24T09:00:00Z", priorPrescription={"reference": "MedicationRequest/1"})
     rows = model.medicines([a_medicine("1", "completed", statusReason={"text": "Förnyad"}), new], tasks=[done])
     assert [mine.state(one, rows, date(2026, 11, 27)) for one in rows if one.current] == ["Förnyad 24 november"]
+
+
+def test_a_medicine_that_was_renewed_began_with_the_first_prescription() -> None:
+    chain = [
+        a_medicine("1", "completed", authoredOn="2018-05-02"),
+        a_medicine("2", "completed", authoredOn="2022-05-02", priorPrescription={"reference": "MedicationRequest/1"}),
+        a_medicine("3", authoredOn="2026-05-02", priorPrescription={"reference": "MedicationRequest/2"}),
+    ]
+    [row] = [one for one in model.medicines(chain) if one.current]
+    assert (row.begun and row.begun.date, row.since and row.since.date) == ("2018-05-02", "2026-05-02")
+    circle = [a_medicine("1", priorPrescription={"reference": "MedicationRequest/2"}),
+              a_medicine("2", priorPrescription={"reference": "MedicationRequest/1"})]  # fmt: skip
+    assert len(model.medicines(circle)) == 2

@@ -26,11 +26,15 @@ UNITS = {
     "plåster": "plåster",
     "stolpiller": "stolpiller",
 }
+# How it is taken, where the form of the medicine does not say it (NLL-07).
+ROUTES = ("via munnen", "under huden", "i muskel", "i ven", "på huden", "i ögat", "i örat", "i näsan", "som inhalation",
+          "i ändtarmen", "i slidan")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Dose:
-    """`amount` of `unit` so many `times` a day, or as needed with at most `most` a day; `more`: the rest in words."""
+    """`amount` of `unit` so many `times` a day, or as needed with at most `most` a day; `more`: the rest in words. `route` is
+    one of ROUTES, "" where the form says it."""
 
     amount: str = ""
     unit: str = ""
@@ -38,6 +42,7 @@ class Dose:
     needed: bool = False
     most: str = ""
     more: str = ""
+    route: str = ""
 
     @property
     def structured(self) -> bool:
@@ -56,6 +61,8 @@ def wrong(dose: Dose) -> dict[str, str]:
             found["times"] = "Ange hur många gånger per dag, eller välj vid behov."
         if dose.needed and _decimal(dose.most) is None:
             found["most"] = "Ange högsta antal per dygn när läkemedlet tas vid behov."
+        if dose.route and dose.route not in ROUTES:
+            found["route"] = "Välj hur läkemedlet tas."
     elif not dose.more.strip():
         found["amount"] = "Ange dos."
     return found
@@ -67,7 +74,7 @@ def words(dose: Dose) -> str:
     if not dose.structured:
         return more
     often = f"vid behov, högst {_of(dose.most, dose.unit)} per dygn" if dose.needed else _often(dose.times)
-    said = f"{_of(dose.amount, dose.unit)} {often}"
+    said = " ".join(one for one in (_of(dose.amount, dose.unit), dose.route, often) if one)
     return f"{said}, {more}" if more else said
 
 
@@ -78,6 +85,8 @@ def instruction(dose: Dose) -> dict[str, Any]:
         return found
     if more := " ".join(dose.more.split()):
         found["additionalInstruction"] = [{"text": more}]
+    if dose.route:
+        found["route"] = {"text": dose.route}
     found["doseAndRate"] = [{"doseQuantity": {"value": _plain(dose.amount), "unit": dose.unit}}]
     if dose.needed:
         per = {"value": 1, "unit": "d", "system": "http://unitsofmeasure.org", "code": "d"}
@@ -100,6 +109,7 @@ def taken_apart(dosage: Resource) -> Dose:
         needed=needed,
         most=number(dosage.get("maxDosePerPeriod", {}).get("numerator", {}).get("value", "")) if needed else "",
         more=more,
+        route=str(dosage.get("route", {}).get("text", "")),
     )
     said = str(dosage.get("text", ""))
     return dose if given and not wrong(dose) and words(dose).replace(NBSP, " ") == said else Dose(more=said)

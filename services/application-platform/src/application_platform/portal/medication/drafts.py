@@ -46,9 +46,17 @@ class Fields:
 def filled(form: Mapping[str, str]) -> Fields:
     """The fields of a form that was sent, without blanks around them."""
     said = {name: " ".join(form.get(name, "").split())[:500] for name in (
-        "id", "prior", "medicine", "amount", "unit", "times", "most", "more", "cause", "cause_text", "until",
+        "id", "prior", "medicine", "amount", "unit", "times", "most", "more", "route", "cause", "cause_text", "until",
     )}  # fmt: skip
-    dose = Dose(said["amount"], said["unit"], said["times"], form.get("needed") == "1", said["most"], said["more"])
+    dose = Dose(
+        said["amount"],
+        said["unit"],
+        said["times"],
+        form.get("needed") == "1",
+        said["most"],
+        said["more"],
+        said["route"],
+    )
     return Fields(said["id"], said["prior"], said["medicine"], dose, said["cause"], said["cause_text"], said["until"])
 
 

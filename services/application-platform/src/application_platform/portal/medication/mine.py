@@ -17,6 +17,7 @@ from application_platform.portal.medication.listing import TYPE, or_none
 from application_platform.portal.medication.model import Medicine
 from application_platform.portal.mine.asking import Found, asked
 from application_platform.portal.mine.frame import InMine, Mine, framed, sent
+from application_platform.portal.mine.words import WORDS
 from application_platform.portal.reader import InPortal, Portal
 from application_platform.portal.record import NotAllowed, NotShown, SignedOut
 from application_platform.portal.refusals import PageRoute
@@ -52,6 +53,7 @@ async def medicines(
         "ended": [one for one in model.of(rows, "ended") if not one.renewed and one.state != "Makulerat"],
         "state": {one.key: state(one, rows, found.today) for one in rows},
         "known": known,
+        "plain": {word.casefold(): meaning for word, meaning in WORDS.items()},
         "sent": next((one for one in rows if one.id == klar and one.asked is not None and one.asked.open), None),
     }
     return _render(request, portal, mine, found, "mine/medicines.html", context)

@@ -1,7 +1,7 @@
 """A patient's medicines as lists: what is taken regularly, as needed, paused and ended, and what the patient asks for (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from application_platform.portal.entry import display, first, reference
@@ -58,6 +58,7 @@ class Medicine:
     renews: str = ""  # the id of the prescription before it
     answers: tuple[str, ...] = ()  # how its checks were answered when it was signed
     asked: Asked | None = None
+    begun: Moment | None = None  # when the first of those that it renews was prescribed
 
     @property
     def id(self) -> str:
@@ -95,7 +96,18 @@ def medicines(
         ours = key in mine
         on_way = ours and held.get(key, {}).get("status") != one.get("status")
         rows.append(_medicine(key, one, asked.get(key), ours=ours, on_way=on_way))
+    known = {row.id: row for row in rows if row.key.startswith(_TYPE)}
+    rows = [replace(row, begun=_first(row, known).since) for row in rows]
     return sorted(rows, key=lambda row: (row.name.casefold(), row.key))
+
+
+def _first(row: Medicine, known: Mapping[str, Medicine]) -> Medicine:
+    """The prescription that a chain of renewals began with, as far back as it is known."""
+    met = {row.id}
+    while row.renews in known and row.renews not in met:
+        row = known[row.renews]
+        met.add(row.id)
+    return row
 
 
 def of(rows: Sequence[Medicine], group: Group) -> list[Medicine]:

@@ -14,7 +14,7 @@ from application_platform.portal import render
 from application_platform.portal.medication import checks, drafts, model
 from application_platform.portal.medication.checks import Answered, Told
 from application_platform.portal.medication.commons import OFFERED
-from application_platform.portal.medication.dosing import UNITS
+from application_platform.portal.medication.dosing import ROUTES, UNITS
 from application_platform.portal.medication.drafts import Fields
 from application_platform.portal.medication.keeping import AGAIN, MayRead, kept, signed_in_again
 from application_platform.portal.medication.listing import TYPE, Listed, listed
@@ -183,6 +183,7 @@ async def _page(
         "unchecked": [check.field for one in shown for check in one.of("unchecked")],
         "offered": OFFERED,
         "units": UNITS,
+        "routes": ROUTES,
         "causes": found.causes,
         "reasons": checks.REASONS,
         "done": _said(done),

@@ -1,5 +1,7 @@
 """The composition root: the only place where VIS is put together."""
 
+from functools import partial
+
 from fhirserver.door import FhirDoor
 from fhirserver.engine import Engine
 from fhirserver.knowledge import Knowledge
@@ -31,6 +33,7 @@ from vis.access import api as access
 from vis.access import handlers as law
 from vis.access.replica import PATIENCE, Replica
 from vis.care import api as care
+from vis.care import beds
 from vis.care.elsewhere import Record
 from vis.care.owed import Owed
 from vis.care.places import Directory
@@ -82,7 +85,7 @@ def build(settings: Settings) -> Service:
         db=db,
         loops=[one.run for one in (*working, *_log(engine, Region(region, own), settings))],
         loops_everywhere=[engine.keep_fresh, profiles.run, replica.run],
-        on_start=[engine.start, by_order.before_serving, ended.start, profiles.look],
+        on_start=[engine.start, partial(beds.begin, engine), by_order.before_serving, ended.start, profiles.look],
         on_stop=[one.stop for one in ends],
         migrations="vis",
     )

@@ -11,6 +11,7 @@ import pytest
 from fhirserver.engine import Engine
 from kit.caller import Commission
 from kit.erasing import Order
+from vis.care.beds import begin
 from vis.erasing import destroy
 
 NORRBY = Commission("c-1", "SE0000000001-N1", "Norrby", "SE0000000001-N", "Region Norr", "Sjuksköterska")
@@ -315,3 +316,19 @@ async def test_the_questions_a_wards_board_asks_are_answered_about_its_own_patie
         assert (await asked(nurse, type, patient=both, **more))["match"] == []
     assert (await asked(other, "Encounter", **stays))["match"] == []
     assert hers in {one["id"] for one in found["match"]}
+
+
+async def test_a_region_that_is_older_than_the_table_takes_its_places_once(
+    ward: Any, nurse: Any, beds: Any, engine: Engine
+) -> None:
+    first, second = await beds(2)
+    (_, stay), (leaving, other) = await in_bed(ward, nurse, first), await in_bed(ward, nurse, second)
+    await act(nurse, leaving, f"/Encounter/{other}/$discharge", to="home")
+    before = {tuple(row) for row in await engine.db.pool.fetch("select * from occupied")}
+    await engine.db.pool.execute("delete from occupied where stay = $1", stay)
+    await begin(engine)  # not empty: somebody has begun already
+    assert await taken(engine, first) is None
+    await engine.db.pool.execute("truncate occupied")
+    await begin(engine)
+    assert (await taken(engine, first), await taken(engine, second)) == (stay, None)
+    assert {tuple(row) for row in await engine.db.pool.fetch("select * from occupied")} == before

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from fhircore.types import TYPES
 from fhirserver.bodies import parsed
 from fhirserver.codec import Codec
+from fhirserver.engine import Engine
 from fhirserver.guarding import Made
 from fhirserver.keys import Keys
 from kit.db import Connection
@@ -16,6 +18,8 @@ Resource = Mapping[str, Any]
 _LEFT = "delete from occupied where stay = any($1::text[])"
 _TAKEN = """
 insert into occupied(stay, patient, unit, inpatient, bed) values ($1, $2, $3, $4, $5) on conflict do nothing returning 1"""
+_ONGOING = "select key, body from res where rtype = $1 and tok && $2::bigint[] order by upd"
+_AT_ONCE = 500  # stays read together
 _IN_BED = "select 1 from occupied where bed = $1 and stay <> $2"
 
 
@@ -58,6 +62,25 @@ async def one_to_a_bed(con: Connection, made: Sequence[Made]) -> None:
             if one.bed and await con.fetchval(_IN_BED, one.bed, one.stay):
                 raise NotNow(f"{one.name} är upptagen. Läs om sidan och välj en annan plats")
             raise NotNow("Patienten är redan inskriven på enheten. Läs om sidan")
+
+
+async def begin(engine: Engine) -> None:
+    """Where the table is empty, in a region that is older than it: takes the places of the stays that are ongoing.
+
+    Of two that claim one bed the earlier written keeps it; both stay as they are, and the next write of the other is refused.
+    """
+    async with engine.db.pool.acquire() as con, con.transaction():
+        if await con.fetchval("select exists(select from occupied)"):
+            return
+        await con.execute("lock table occupied in exclusive mode")
+        marks = [engine.keys.token(f"Encounter.status||{status}") for status in ONGOING]
+        rows = await con.fetch(_ONGOING, TYPES["Encounter"].number, marks)
+        for start in range(0, len(rows), _AT_ONCE):
+            await engine.codec.ready(con, [row["body"] for row in rows[start : start + _AT_ONCE]])
+            found = [parsed(engine.codec.unpack(row["body"], row["key"])) for row in rows[start : start + _AT_ONCE]]
+            beds = await _beds(con, {bed for one in found if (bed := bed_of(one))})
+            places = [one for each in found if (one := place(each, beds)) is not None]
+            await con.executemany(_TAKEN.replace(" returning 1", ""), [one[:5] for one in places])
 
 
 async def free(con: Connection, keys: Keys, patients: Sequence[str], stays: Sequence[str]) -> None:

@@ -127,7 +127,7 @@ _TO_PATIENTS: tuple[tuple[type[Problem], Words], ...] = (
         Words(
             422,
             "Inget är gjort",
-            "Formuläret gällde en annan person än sidan. Öppna rätt persons sidor under Mer och gör det där.",
+            "Formuläret hörde till en annan patient än sidan. Öppna rätt persons sidor under Mer och gör det där.",
         ),
     ),
     (Unavailable, Words(503, "Journalen svarar inte", _JOURNAL_AWAY, unknown=True)),

@@ -58,6 +58,7 @@ NO_ALLERGY = {
         ("5,0 mg", "Skriv talet utan nolla sist efter kommatecknet"),
         ("2,50 mg", "Skriv talet utan nolla sist efter kommatecknet"),
         (",5 mg", "Skriv noll före kommatecknet"),
+        ("ta ,5 mg", "Skriv noll före kommatecknet"),
         ("2.5 mg", "Skriv decimaler med kommatecken"),
         ("1 tablett\n2 gånger", "Skriv på en rad"),
     ],
@@ -68,7 +69,7 @@ def test_what_may_be_misread_is_said_as_what_to_write(text: str, say: str) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["75 mikrogram", "10 enheter", "0,5 mg", "2,05 mg", "10 mg", "1 tablett kl. 08:00 och 20:00", "1 000 mg", "400 mg i 5 ml", "E-vitamin 100 mg"],
+    ["75 mikrogram", "10 enheter", "0,5 mg", "2,05 mg", "10 mg", "1 tablett kl. 08:00 och 20:00", "1 000 mg", "400 mg i 5 ml", "1 tablett kl.08:00", "E-vitamin 100 mg"],
 )  # fmt: skip
 def test_what_is_written_well_is_left_alone(text: str) -> None:
     assert misreadable(text) == []

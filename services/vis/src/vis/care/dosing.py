@@ -16,7 +16,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\d\s?(?:IE|IU|EH|E|U)\b"), "Skriv enheter med hela ordet"),
     (re.compile(r"\d[.]\d"), "Skriv decimaler med kommatecken"),
     (re.compile(r"\d,\d*?0+(?!\d)"), "Skriv talet utan nolla sist efter kommatecknet"),
-    (re.compile(r"(?<![\d])[,.]\d"), "Skriv noll före kommatecknet"),
+    (re.compile(r"(?:^|[\s(–-])[,.]\d"), "Skriv noll före kommatecknet"),
     (re.compile(r"[\x00-\x1f\x7f]"), "Skriv på en rad"),
 )
 # A strength says how much of the substance there is in each dose, volume or day.

@@ -211,7 +211,7 @@ async def test_pat_05_somebody_under_16_is_told_why_their_journal_is_empty(
     tolvan: ClientSession, platform: Any
 ) -> None:
     platform.held[f"Patient/{TOLVAN}"]["birthDate"] = "2012-11-28"
-    for path in (HOUSE, f"{HOUSE}/journal", f"{HOUSE}/results", f"{HOUSE}/diagnoses"):
+    for path in (HOUSE, f"{HOUSE}/journal", f"{HOUSE}/results", f"{HOUSE}/diagnoses", f"{HOUSE}/download/read"):
         assert "Från 16 år läser du den själv." in await text(tolvan, path), path
     platform.held[f"Patient/{TOLVAN}"]["birthDate"] = "1990-01-01"
     assert "Från 16 år" not in await text(tolvan, f"{HOUSE}/journal")

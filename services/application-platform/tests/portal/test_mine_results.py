@@ -152,3 +152,14 @@ async def test_sources_that_are_away_are_named_and_an_unknown_answer_is_not_show
     platform.broken.add("DiagnosticReport")
     assert "Gick inte att hämta" in await text(tolvan, f"{HOUSE}/results")
     assert "Gick inte att hämta: provsvaret" in await text(tolvan, f"{HOUSE}/results/rep-1")
+
+
+async def test_a_value_that_is_critical_to_care_is_told_to_its_patient_as_a_fact_and_without_alarm(
+    tolvan: ClientSession, platform: Any
+) -> None:
+    platform.held["Observation/lab-0"]["interpretation"] = [{"coding": [{"code": "HH"}]}]
+    for path in ("results/rep-1", "results/trend?analys=P-Kalium&enhet=mmol/L", "journal"):
+        body = await text(tolvan, f"{HOUSE}/{path}")
+        assert "kritisk" not in body, path
+        assert "value--critical" not in body, path
+    assert "Högre än referensintervallet" in await text(tolvan, f"{HOUSE}/results/rep-1")

@@ -72,13 +72,15 @@ async def read(request: Request, portal: InPortal, mine: InMine) -> Response:
         (one for one in resources if one.get("resourceType") == "Patient" and one.get("id") == mine.patient), {}
     )
     now = datetime.now(ZONE)
+    shown = person(who, now.date())
     context = framed(
         portal,
         mine,
         "more",
+        young=mine.young(shown.born, now.date()),
         groups=timeline.by_month(entries),
         count=len(entries),
-        person=person(who, now.date()),
+        person=shown,
         at=now,
         today=now.date(),
         others=others(resources, {key for entry in entries for key in entry.keys}),

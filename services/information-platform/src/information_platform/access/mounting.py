@@ -9,6 +9,7 @@ from fhirserver.engine import Engine
 from information_platform.access import api, handlers, internal, looking
 from information_platform.access.actions import FactsOwner, Vis
 from information_platform.access.beating import Heart
+from information_platform.requests import api as requests
 from information_platform.settings import Settings
 from kit.inbox import Handler
 from kit.outbox import Relay
@@ -29,7 +30,12 @@ def mounted(engine: Engine, settings: Settings, relay: Relay, vis: Vis) -> Mount
     """Built before the engine starts."""
     law = FactsOwner(engine, vis)
     return Mounted(
-        routers=[api.router(law, settings.outer_block_lift), looking.router(law), internal.router(law)],
+        routers=[
+            api.router(law, settings.outer_block_lift),
+            looking.router(law),
+            internal.router(law),
+            requests.router(law),
+        ],
         handlers=handlers.handlers(law),
         loops=[Heart(engine.db, settings, relay).run],
     )

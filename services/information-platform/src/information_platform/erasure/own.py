@@ -9,6 +9,7 @@ from fhirserver.telling import Record, opened
 from information_platform.access.actions import FactsOwner
 from information_platform.ingestion.parts import unpacked
 from information_platform.persons import said
+from information_platform.requests import store as requests
 from kit.db import Connection
 from kit.erasing import Order
 from kit.events import CloudEvent, UnreadableEvent, from_headers
@@ -25,6 +26,7 @@ async def destroy(
     removed, left = await erasing.destroy(engine, con, order, doomed)
     for table in _HEARD:
         removed[table] = await _unheard(con, opening, order, table)
+    removed["requests"] = await requests.destroy(engine, con, order, doomed)
     removed["parts"] = await _parts(engine, con, order, doomed)
     if not order.resources:
         removed["persons"] = await _person(con, order)

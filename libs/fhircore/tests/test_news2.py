@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhircore.news2 import CALM as BANDS
 from fhircore.news2 import MOST, PARAMETERS, Vitals, band, score
 
 CALM = Vitals(16, 97, False, 120, 70, "A", Decimal("37.0"))
@@ -39,6 +40,11 @@ def test_each_step_of_the_chart_has_its_points_at_both_ends(name: str, low: int,
         found = score(replace(CALM, **{name: given_value}))
         assert found.points[name] == points
         assert found.total == points  # everything else is calm
+
+
+def test_what_is_calm_is_the_charts_steps_without_points() -> None:
+    calm = {name: (Decimal(low), Decimal(high)) for name, low, high, points in CHART if points == 0}
+    assert calm == {name: (low, high or Decimal(100)) for name, (low, high) in BANDS.items()}
 
 
 def test_the_steps_of_the_chart_leave_no_value_out() -> None:

@@ -28,6 +28,17 @@ _TEMPERATURE: _Steps = (
     (Decimal("35.0"), 3), (Decimal("36.0"), 1), (Decimal("38.0"), 0), (Decimal("39.0"), 1), (None, 2),
 )  # fmt: skip
 
+# What has no points, from and to; SpO2 on scale 1 has no upper end.
+CALM: dict[str, tuple[Decimal, Decimal | None]] = {
+    "respirations": (Decimal(12), Decimal(20)),
+    "spo2": (Decimal(96), None),
+    "systolic": (Decimal(111), Decimal(219)),
+    "pulse": (Decimal(51), Decimal(90)),
+    "temperature": (Decimal("36.1"), Decimal("38.0")),
+}
+
+CALM_HYPERCAPNIC = (Decimal(88), Decimal(92))  # SpO2 on scale 2; above it the points depend on oxygen
+
 
 @dataclass(frozen=True, slots=True)
 class Vitals:

@@ -247,6 +247,18 @@ async def test_the_times_of_all_graphs_are_one_axis(staff: ClientSession, platfo
     assert re.search(r'(cx="|points=")312\.0', spo2)  # the only one stands at the last time of all
 
 
+async def test_on_the_second_scale_the_graphs_band_is_its_own(staff: ClientSession, platform: Any) -> None:
+    panel = a_panel(TOLVAN, "p1", None, 1.0, spo2=90)
+    platform.add(*panel)
+    spo2 = (await (await staff.get(VITALS)).text()).split("Syremättnad (SpO2), 1 värde")[1].split("</svg>")[0]
+    first = re.findall(r'graph__band" x="0" y="([\d.]+)"', spo2)
+    panel[-1]["component"].append({"code": {"coding": [{"code": "scale"}]}, "valueInteger": 2})
+    body = await (await staff.get(VITALS)).text()
+    second = body.split("Syremättnad (SpO2), 1 värde")[1].split("</svg>")[0]
+    assert re.findall(r'graph__band" x="0" y="([\d.]+)"', second) != first
+    assert "bedömd efter skala 2" in body
+
+
 def test_a_time_that_is_typed_is_swedish() -> None:
     at = sent(Filled(patient=TOLVAN, pulse="70", clock="2026-07-01T09:10"))["at:valueDateTime"]
     assert datetime.fromisoformat(at).utcoffset() == timedelta(hours=2)

@@ -68,6 +68,35 @@ async def test_a_whole_set_is_written_with_its_score_and_the_points_of_each(ward
     assert members == {f"Observation/{one['id']}" for name, one in found.items() if name != "NEWS2"}
 
 
+async def test_each_value_says_which_way_it_gives_points(ward: Any, nurse: Any) -> None:
+    def judged(one: Any) -> str:
+        return str(one["interpretation"][0]["coding"][0]["code"]) if "interpretation" in one else ""
+
+    patient = await ward.patient()
+    await record(nurse, patient, id=str(uuid4()), **WHOLE | {"respirations": 9, "consciousness": "V"})
+    found = {name: judged(one) for name, one in (await observed(nurse, patient)).items()}
+    assert found == {
+        "Andningsfrekvens": "L", "Syremättnad (SpO2)": "L", "Blodtryck": "L", "Puls": "H", "Kroppstemperatur": "H",
+        "Medvetandegrad": "A", "Syrgas": "", "NEWS2": "AA",
+    }  # fmt: skip
+    second = await ward.patient()
+    await record(nurse, second, id=str(uuid4()), **WHOLE | {"oxygen": True, "spo2": 97, "scale": 2, "pulse": 70})
+    found = {name: judged(one) for name, one in (await observed(nurse, second)).items()}
+    assert (found["Syremättnad (SpO2)"], found["Puls"], found["Medvetandegrad"]) == ("H", "N", "N")
+    child = await ward.patient(birthDate="2020-01-01")
+    await record(nurse, child, id=str(uuid4()), **WHOLE)
+    assert {judged(one) for one in (await observed(nurse, child)).values()} == {""}
+
+
+async def test_two_corrections_of_one_set_at_once_leave_one(ward: Any, nurse: Any) -> None:
+    patient, wrong = await ward.patient(), str(uuid4())
+    await record(nurse, patient, id=wrong, pulse=196)
+    sent = (record(nurse, patient, id=str(uuid4()), replaces=wrong, pulse=96) for _ in range(6))
+    answers = await asyncio.gather(*sent)
+    assert sorted(one.status_code for one in answers) == [201, 409, 409, 409, 409, 409]
+    assert len(await ward.ids(f"/Observation?patient={patient}&status=final")) == 2
+
+
 async def test_the_same_set_sent_many_times_is_stored_once(ward: Any, nurse: Any) -> None:
     patient, panel = await ward.patient(), str(uuid4())
     answers = await asyncio.gather(*(record(nurse, patient, id=panel, **WHOLE) for _ in range(6)))

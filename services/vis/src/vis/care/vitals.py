@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from fhircore import vitals as terms
-from fhircore.news2 import CONSCIOUSNESS, PARAMETERS, YOUNGEST, Score, Vitals, score
+from fhircore.news2 import CALM, CALM_HYPERCAPNIC, CONSCIOUSNESS, PARAMETERS, YOUNGEST, Score, Vitals, score
 from fhircore.vitals import LEVELS, LOINC, OWN, POINTS, QUANTITIES, SNOMED, UCUM, Quantity
 from fhirserver.problems import Invalid
 from vis.care.asking import NotNow
@@ -98,12 +98,14 @@ def observations(taken: Taken) -> list[Resource]:
     """Those of what was measured, and NEWS2 last. A parameter that was not measured has none."""
     values = taken.values
     found = [
-        _observed(taken, one.name, _quantity(one, getattr(values, one.name)))
+        _observed(taken, one.name, _quantity(one, getattr(values, one.name)) | _judged(taken, one.name))
         for one in QUANTITIES.values()
         if one.name not in ("systolic", "diastolic") and getattr(values, one.name) is not None
     ]
     if values.systolic is not None:
-        found.append(_observed(taken, "pressure", _pressure(values.systolic, taken.diastolic)))
+        found.append(
+            _observed(taken, "pressure", _pressure(values.systolic, taken.diastolic) | _judged(taken, "systolic"))
+        )
     if values.oxygen is not None:
         code = {"coding": [{"system": OWN, "code": "oxygen", "display": "Syrgas"}], "text": "Syrgas"}
         found.append(_observed(taken, "oxygen", {"code": code, "valueBoolean": values.oxygen}))
@@ -111,8 +113,29 @@ def observations(taken: Taken) -> list[Resource]:
         level = {"system": LEVELS, "code": values.consciousness, "display": terms.LEVEL_TEXTS[values.consciousness]}
         value = {"coding": [level], "text": terms.LEVEL_TEXTS[values.consciousness]}
         code = {"coding": [{"system": LOINC, "code": terms.CONSCIOUSNESS}], "text": "Medvetandegrad"}
-        found.append(_observed(taken, "consciousness", {"code": code, "valueCodeableConcept": value}))
+        found.append(
+            _observed(
+                taken, "consciousness", {"code": code, "valueCodeableConcept": value} | _judged(taken, "consciousness")
+            )
+        )
     return [*found, _news2(taken, [one["id"] for one in found])]
+
+
+def _judged(taken: Taken, name: str) -> Resource:
+    """Whether the value gives points in NEWS2, and which way it lies; nothing of a child, or of what points are not known."""
+    points = None if taken.child else taken.score.points.get(name)
+    if points is None:
+        return {}
+    code = "N"
+    if points:
+        bands = CALM | ({"spo2": CALM_HYPERCAPNIC} if taken.values.scale == 2 else {})
+        low = bands[name][0] if name in bands else None
+        code = "A" if low is None else "L" if getattr(taken.values, name) < low else "H"
+    return {"interpretation": [_interpretation(code)]}
+
+
+def _interpretation(code: str) -> Resource:
+    return {"coding": [{"system": _JUDGED, "code": code}]}
 
 
 def _quantity(kind: Quantity, amount: Any) -> Resource:
@@ -157,7 +180,7 @@ def _news2(taken: Taken, members: list[str]) -> Resource:
     else:
         value["valueInteger"] = found.total
         judged = {"high": "AA", "medium": "A", "single": "A"}.get(found.band or "", "N")
-        value["interpretation"] = [{"coding": [{"system": _JUDGED, "code": judged}]}]
+        value["interpretation"] = [_interpretation(judged)]
     value["hasMember"] = [{"reference": f"Observation/{id}"} for id in members]
     return _observed(taken, "news2", value, "survey")
 

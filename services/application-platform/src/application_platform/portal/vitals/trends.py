@@ -8,17 +8,8 @@ from decimal import Decimal
 from application_platform.portal.look.graphs import Dot, Graph, graph
 from application_platform.portal.swedish import number
 from application_platform.portal.vitals.panels import Panel
-from fhircore.news2 import Vitals, score
+from fhircore.news2 import CALM, CALM_HYPERCAPNIC, Vitals, score
 from fhircore.vitals import QUANTITIES
-
-# What has no points in NEWS2 is the band; SpO2 has no upper end.
-_BANDS: dict[str, tuple[int | Decimal, int | Decimal | None]] = {
-    "respirations": (12, 20),
-    "spo2": (96, None),
-    "systolic": (111, 219),
-    "pulse": (51, 90),
-    "temperature": (Decimal("36.1"), Decimal("38.0")),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +35,7 @@ def trends(rows: Sequence[Panel], width: int, height: int) -> list[Trend]:
     if not standing:
         return []
     times = min(row.at.at for row in standing), max(row.at.at for row in standing)
-    found = (_trend(name, standing, width, height, times) for name in _BANDS)
+    found = (_trend(name, standing, width, height, times) for name in CALM)
     return [one for one in found if one is not None]
 
 
@@ -54,12 +45,11 @@ def _trend(name: str, rows: Sequence[Panel], width: int, height: int, times: tup
         for row in rows
         if (typed := row.raw.get(name))
     ]
-    low, high = _BANDS[name]
     drawn = graph(
         dots,
         width,
         height,
-        limits=(Decimal(low), None if high is None else Decimal(high)),
+        limits=_band(name, rows),
         side=8,
         size=3.5,
         times=times,
@@ -68,6 +58,12 @@ def _trend(name: str, rows: Sequence[Panel], width: int, height: int, times: tup
         return None
     kind, ordered = QUANTITIES[name], sorted(dots, key=lambda dot: dot.at)
     return Trend(kind.text, kind.unit, drawn, number(ordered[-1].amount), number(ordered[0].amount), len(dots))
+
+
+def _band(name: str, rows: Sequence[Panel]) -> tuple[Decimal, Decimal | None]:
+    """What has no points, on the scale that the patient is on now."""
+    scale = next((row.score.scale for row in rows if row.score), 1)
+    return CALM_HYPERCAPNIC if (name, scale) == ("spo2", 2) else CALM[name]
 
 
 def _look(row: Panel, name: str, amount: Decimal) -> str:

@@ -164,3 +164,17 @@ async def test_while_vis_is_away_the_page_says_so(staff: ClientSession, served: 
 async def test_a_patient_has_no_such_page(tolvan: ClientSession, platform: Any) -> None:
     platform.add(a_note())
     assert (await tolvan.get(NOTE)).status == 404
+
+
+async def test_a_note_of_another_system_is_read_and_not_acted_on(
+    staff: ClientSession, served: Any, platform: Any
+) -> None:
+    """VIS does not hold it: the region's record shows it, and its acts are at its source."""
+    platform.add(a_note())
+    served.vis.held = {}
+    body = await (await staff.get(NOTE)).text()
+    assert "Opåverkad." in body
+    assert "Den rättas där." in body
+    assert "<form" not in body.split("<main")[1].split("</main>")[0]
+    other = await staff.get(NOTE.replace(TOLVAN, STINA))
+    assert other.status == 404

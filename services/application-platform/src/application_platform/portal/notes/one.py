@@ -9,8 +9,8 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
-from application_platform.portal import render
-from application_platform.portal.care import NotTaken, Stale
+from application_platform.portal import render, timeline
+from application_platform.portal.care import NotTaken, Stale, Stored
 from application_platform.portal.notes import marks, model
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotAllowed, NotShown, SignedOut
@@ -33,6 +33,7 @@ _DONE = {
     "void": "Anteckningen är makulerad. Texten finns kvar, överstruken.",
 }
 _OPERATIONS = {"sign": "sign", "countersign": "countersign", "ask": "request-countersign", "void": "void"}
+_MAY = ("sign", "write", "countersign", "ask", "correct", "void")
 _CHANGED = "Anteckningen har ändrats sedan du öppnade den. Läs den igen nedan. Inget är gjort."
 _ELSEWHERE = "Formuläret hör till en annan patient. Inget är gjort."
 _NOT_YOURS = "Du får inte göra det här. Kontrollera vårdrelationen under Åtkomst."
@@ -101,7 +102,7 @@ async def act(
 async def versions(request: Request, portal: InPortal, reader: Reads, patient: str, doc: str) -> Response:
     """Every text that the note has had, with what differs from the one before (PDL 3:14)."""
     asked, note = staffs(reader, patient), staffs(reader, doc)
-    kept = await portal.care.versions(reader.token, asked, _TYPE, note)
+    kept = await _versions(portal, reader, asked, note)
     found = await sheet(portal, reader, asked, "notes", [])
     context = {
         **found.context,
@@ -111,6 +112,29 @@ async def versions(request: Request, portal: InPortal, reader: Reads, patient: s
         "more": len(kept) >= 50,
     }
     return render.page(request, "staff/note_versions.html", context)
+
+
+async def _versions(portal: Portal, reader: Reader, patient: str, doc: str) -> list[Mapping[str, Any]]:
+    """Of VIS's own note, or of one that only the region holds. Raises NotShown where it is another patient's."""
+    try:
+        return await portal.care.versions(reader.token, patient, _TYPE, doc)
+    except NotShown:
+        kept = await portal.record.history(reader.token, _TYPE, doc)
+        if not kept or any(one.get("subject", {}).get("reference") != f"Patient/{patient}" for one in kept):
+            raise
+        return kept
+
+
+async def _held(portal: Portal, reader: Reader, patient: str, doc: str) -> tuple[Stored, bool]:
+    """The note, and whether it lies at VIS, where it can be acted on: what another system wrote, only the region holds."""
+    try:
+        return await portal.care.read(reader.token, patient, _TYPE, doc), True
+    except NotShown:
+        found = await portal.record.search(reader.token, _TYPE, [("_id", doc), ("patient", f"Patient/{patient}")])
+        listed = timeline.matches(found)
+        if not listed or listed[0].get("subject", {}).get("reference") != f"Patient/{patient}":
+            raise
+        return Stored(listed[0], str(listed[0].get("meta", {}).get("versionId", ""))), False
 
 
 async def _values(request: Request, portal: Portal, reader: Reader, filled: Act) -> dict[str, Any]:
@@ -145,7 +169,7 @@ def _words(problem: Problem) -> tuple[int, str]:
 
 
 async def _page(request: Request, portal: Portal, reader: Reader, patient: str, doc: str, shown: Shown) -> Response:
-    held = await portal.care.read(reader.token, patient, _TYPE, doc)
+    held, ours = await _held(portal, reader, patient, doc)
     found = await sheet(portal, reader, patient, "notes", [])
     unit = reader.commission.unit if reader.commission else ""
     context = {
@@ -156,7 +180,9 @@ async def _page(request: Request, portal: Portal, reader: Reader, patient: str, 
         "at": moment(held.resource.get("date")),
         "text": model.text(held.resource),
         "marks": marks.marks(held.resource),
-        "may": _may(held.resource, reader),
+        "may": _may(held.resource, reader) if ours else dict.fromkeys(_MAY, False),
+        "ours": ours,
+        "unsigned": model.unsigned(held.resource),
         "colleagues": [one for one in await portal.colleagues(request, unit) if not marks.wrote(held.resource, one.id)],
         "wrong": shown.wrong,
         "filled": shown.filled,

@@ -14,6 +14,7 @@ from fhirserver.ages import born
 from fhirserver.bodies import parsed
 from fhirserver.codec import Codec
 from fhirserver.entries import NO_DATE
+from fhirserver.law_sql import AROUND, LOOK, LOOK_AT, LOOK_WHOLE
 from fhirserver.store import Current
 from kit.caller import Caller
 from kit.db import Connection
@@ -26,25 +27,6 @@ SAID = (Decision.PERMIT, Decision.DENY)  # decisions that no opening changes
 END_OF_TIME = 2**62
 _MOST_KEPT = 100_000  # decoded facts of patients
 
-# Of each patient: the facts' version (0: none), and whether the unit, or this employee of it, has a relation now.
-_LOOK = """
-select p.pat, coalesce(f.version, 0), exists (
-    select 1 from access_relation a where a.pat = p.pat and a.unit = $2 and a.since <= now() and now() < a.until
-       and (a.employee is null or a.employee = $3))
-from unnest($1::bigint[]) as p(pat) left join access_fact f on f.pat = p.pat"""
-# The same, and which labels there are of each.
-_LOOK_WHOLE = f"select f.*, (select array_agg(l.lab) from patient_label l where l.pat = f.pat) from ({_LOOK}) f"
-# The same of one patient, and whether rows of one type concern them beside their own (`alt`). Every value says its type.
-_LOOK_AT = """
-select p.pat, coalesce(f.version, 0), exists (
-    select 1 from access_relation a where a.pat = p.pat and a.unit = $2::text and a.since <= now() and now() < a.until
-       and (a.employee is null or a.employee = $3::text)),
-  (select array_agg(l.lab) from patient_label l where l.pat = p.pat),
-  exists (select 1 from alt a where a.pat = p.pat and a.rtype = $4::smallint)
-from (select $1::bigint) as p(pat) left join access_fact f on f.pat = p.pat"""
-_AROUND = """
-select distinct pat from access_relation
-where unit = $1 and since <= now() and now() < until and (employee is null or employee = $2) limit $3"""
 _MOST_AROUND = 1_000
 _PATIENT = "select body, key from res where key = any($1::bigint[]) and rtype = $2"
 _FACTS = "select pat, version, value from access_fact where pat = any($1::bigint[])"
@@ -164,7 +146,7 @@ class Law:
         wanted = {patient for patient in patients if patient and patient not in sight.known}
         if not wanted or not sight.depends:
             return
-        rows = await con.fetch(_LOOK, list(wanted), sight.actor.unit, sight.actor.subject)
+        rows = await con.fetch(LOOK, list(wanted), sight.actor.unit, sight.actor.subject)
         await self.remember(con, [(row[0], row[1]) for row in rows])
         for pat, version, related in rows:
             sight.known[pat] = self.known(pat, version, related)
@@ -182,7 +164,7 @@ class Law:
         """For a search that names no patient: the reader's current relations, unless they are too many to name (D10)."""
         if not sight.depends or sight.actor.population:
             return
-        rows = await con.fetch(_AROUND, sight.actor.unit, sight.actor.subject, _MOST_AROUND + 1)
+        rows = await con.fetch(AROUND, sight.actor.unit, sight.actor.subject, _MOST_AROUND + 1)
         if len(rows) <= _MOST_AROUND:
             sight.around = [row[0] for row in rows]
 
@@ -191,13 +173,13 @@ class Law:
         keys = list(patients)
         if not keys or not sight.depends:
             return set()
-        rows = await con.fetch(_LOOK_WHOLE, keys, sight.actor.unit, sight.actor.subject)
+        rows = await con.fetch(LOOK_WHOLE, keys, sight.actor.unit, sight.actor.subject)
         await self._know(con, sight, rows)
         return _reasons(sight, rows)
 
     async def look_at(self, con: Pool | Connection, sight: Sight, patient: int, rtype: int) -> "Looked":
         """Before a search about one patient and one type: what this reader is shown, and why something is not."""
-        rows = await con.fetch(_LOOK_AT, patient, sight.actor.unit, sight.actor.subject, rtype)
+        rows = await con.fetch(LOOK_AT, patient, sight.actor.unit, sight.actor.subject, rtype)
         await self._know(con, sight, rows)
         blocked = bool(sight.known[patient].facts.blocks)
         return Looked(None if blocked else sight.shown_of(patient), not rows[0][4], _reasons(sight, rows))

@@ -1,7 +1,7 @@
 """From what is asked to a searchset: planned, fetched, logged, and joined from stored bytes (http://hl7.org/fhir/R4/search.html)."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from fhirserver.problems import Invalid, NotSupported
 from fhirserver.refusing import notice
 from fhirserver.search.asked import Asked
 from fhirserver.search.commonness import weigh
+from fhirserver.search.connecting import connected
 from fhirserver.search.counting import total
 from fhirserver.search.cursor import Position
 from fhirserver.search.explain import explained, refuse_people
@@ -57,7 +58,7 @@ async def answer(engine: Engine, request: Request, asked: Asked) -> Answer:
     with searching():
         made = await planned(engine, request, asked)
         about = _one_patient(engine, made)
-        async with _connection(engine, made, about) as connection:
+        async with connected(engine, made, about) as connection:
             await _ready(connection, engine, request, made)
             if query.explain:
                 return Answer(200, await explained(connection, made, made.page(limit, after)))
@@ -66,16 +67,6 @@ async def answer(engine: Engine, request: Request, asked: Asked) -> Answer:
                 page = await _looked(connection, engine, request, made, limit, after, about)
     await _log(engine, request, made, [*page.rows, *page.others])
     return Answer(200, _bundle(engine, request, asked, page))
-
-
-@asynccontextmanager
-async def _connection(engine: Engine, made: Plan, about: list[int]) -> AsyncIterator[Any]:
-    """A connection for this search alone; or what statements share, where it is one page of one patient's rows."""
-    if made.shared and len(about) == 1:
-        yield engine.shared
-        return
-    async with (engine.driven_pool if made.driven else engine.search_pool).acquire() as connection:
-        yield connection
 
 
 async def _looked(

@@ -18,7 +18,7 @@ from fhirserver.law import Looked
 from fhirserver.search.cursor import Position
 from fhirserver.search.finding import finds, known
 from fhirserver.search.ground import Ground
-from fhirserver.search.order import beyond, by, columns, in_sql, names, orders
+from fhirserver.search.order import beyond, by, columns, names, orders
 from fhirserver.search.predicates import predicate
 from fhirserver.search.sql import Values, seen
 from fhirserver.search.tokens import main_codes
@@ -125,16 +125,6 @@ class Plan:
     def driven(self) -> bool:
         """Whether patients or codes drive all of it."""
         return len(self.parts) == 1 and self.parts[0].driven
-
-    @property
-    def shared(self) -> bool:
-        """Whether it is one page of one type of somebody's rows, in an order of the database's, and asks nothing else."""
-        query = self.query
-        if not self.driven or query.include or query.revinclude or query.explain or query.summary == "count":
-            return False
-        if query.total in ("accurate", "estimate") or query.count == 0 or not in_sql(query.sort):
-            return False
-        return self.parts[0].type_name != "Patient" and all(type(one) is Match for one in self.parts[0].rest)
 
     @property
     def by_time(self) -> bool:

@@ -128,7 +128,9 @@ def joined(text: str) -> Joined | None:
     arrays = ", ".join(f"${places[number]}::{casts[number]}[]" for number in columns)
     names = ", ".join(f"v{number}" for number in columns)
     inner = _VALUE.sub(put, text)
-    made = f"select q.*, many.n from unnest({arrays}) with ordinality as many({names}, n) cross join lateral ({inner}) q"
+    made = (
+        f"select q.*, many.n from unnest({arrays}) with ordinality as many({names}, n) cross join lateral ({inner}) q"
+    )
     return Joined(made, [number - 1 for number in columns], [number - 1 for number in same])
 
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from application_platform.portal.handlers import RECORD_CHANGED, news
+from application_platform.portal.handlers import RECORD_CHANGED, news, tasks
 from application_platform.portal.hearing import News
-from application_platform.portal.live import Gap, Hub, Listener, Notice
+from application_platform.portal.live import TASKS, Gap, Hub, Listener, Notice
 from kit.events import CloudEvent
 from kit.problems import Malformed
 
@@ -122,6 +122,13 @@ def test_a_line_that_was_lost_makes_every_page_ask_also_one_that_comes_back_late
 def test_a_changed_record_becomes_news_of_ids() -> None:
     data = {"patients": ["p1"], "resources": [{"type": "Observation", "id": "1"}], "later": True}
     assert news(an_event(data)) == News(("p1",), ("Observation/1",))
+
+
+def test_pages_that_count_tasks_hear_that_one_changed_and_neither_which_nor_whose() -> None:
+    told = [news(an_event({"patients": ["p1"], "resources": [{"type": one, "id": "1"}]})) for one in ("Task", "Flag")]
+    assert tasks(told) == [News((TASKS,), ("Task",))]
+    assert tasks(told[1:]) == []
+    assert "/" in TASKS  # no id of a patient can be it
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ async def test_what_is_lacking_is_said_at_its_line_and_all_that_was_written_stay
     assert answer.status == 422
     assert said in unescape(body)
     assert served.vis.asked == []
+    assert body.count(" autofocus>") == (0 if not fields else 1)  # at the first field that lacks something
     assert all(value in unescape(body) for name, value in fields if name == "background")
     assert body.count(" checked>") == sum(name == "test" for name, _ in fields)
 

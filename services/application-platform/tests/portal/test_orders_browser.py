@@ -68,6 +68,12 @@ async def work(platform: Any, serve: Any) -> AsyncIterator[Any]:
         a_referral("in", copy=True, priority="urgent", code={"text": "Bedömning av hjärtsvikt"}),
         a_referral("late", due="2026-11-01T10:00:00+00:00"), a_referral("back", "returned"), lab,
         a_referral("time", "accepted", code={"text": "Hörselprov"}), a_referral("done", "answered", status="completed"),
+        a_referral("mine", "accepted", copy=True, code={"text": "Kontroll av pacemaker"}),
+        {
+            "resourceType": "Appointment", "id": "a-1", "status": "booked", "start": "2099-01-20T08:15:00+01:00",
+            "end": "2099-01-20T08:45:00+01:00", "subject": {"reference": f"Patient/{TOLVAN}"},
+            "participant": [{"actor": {"reference": f"Patient/{TOLVAN}"}, "status": "accepted"}],
+        },
     )  # fmt: skip
     async with serve(platform, public_url="") as found:
         yield found
@@ -170,7 +176,12 @@ async def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
     browser: Any, work: Any, width: int, theme: str
 ) -> None:
     pages = {
-        "staff": {"orders": ORDERS, "order-in": f"{ORDERS}/in", "order-back": f"{ORDERS}/back"},
+        "staff": {
+            "orders": ORDERS,
+            "order-in": f"{ORDERS}/in",
+            "order-back": f"{ORDERS}/back",
+            "order-time": f"{ORDERS}/mine",
+        },
         "patient": {"mine": f"/portal/mine/{TOLVAN}/referrals"},
     }
     for who, listed in pages.items():

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from fhirserver.engine import Engine
+from fhirserver.problems import WrongPatient
 from fhirserver.telling import sealed
 from information_platform import record, results
 from information_platform.testing import Region
@@ -16,11 +17,11 @@ from kit.testing import TestIssuer
 from kit.web import new_app
 
 
-def event(*resources: dict[str, Any]) -> CloudEvent:
+def event(*resources: dict[str, Any], version: int = 1) -> CloudEvent:
     at = datetime.now(UTC).isoformat()
     label = {"provider": "SE-P", "unit": "SE-U", "type": "und-lab"}
     entries = [
-        {"op": "put", "updated": at, "type": one["resourceType"], "id": one["id"], "version": 1, "label": label, "resource": one}
+        {"op": "put", "updated": at, "type": one["resourceType"], "id": one["id"], "version": version, "label": label, "resource": one}
         for one in resources
     ]  # fmt: skip
     data = sealed(json.dumps({"transaction": resources[0]["id"], "entries": entries}).encode())
@@ -71,3 +72,17 @@ async def test_vis_is_told_whose_result_it_is_who_answers_for_it_and_whether_a_v
 
 async def test_nobody_else_is_told(asked: Any) -> None:
     assert (await asked("lab", "r-1")).status_code == 403
+
+
+async def test_a_report_that_its_source_moves_to_another_patient_is_refused_and_stays_where_it_was(
+    engine: Engine, region: Region, asked: Any
+) -> None:
+    """The inbox sets the event aside for the operators; VIS moves the task when the record lets the report move."""
+    report = {"resourceType": "DiagnosticReport", "id": "r-moves", "status": "final", "code": {"text": "Prov"}}
+    people = [{"resourceType": "Patient", "id": id} for id in ("m-1", "m-2")]
+    await region.hears("exchange.record.v1", event({**report, "subject": {"reference": "Patient/m-1"}}, *people))
+    before = (await asked("vis", "r-moves")).json()
+    moved = event({**report, "subject": {"reference": "Patient/m-2"}}, version=2)
+    with pytest.raises(WrongPatient):
+        await region.hears("exchange.record.v1", moved)
+    assert (await asked("vis", "r-moves")).json() == before

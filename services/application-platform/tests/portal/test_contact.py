@@ -344,3 +344,29 @@ async def test_every_link_of_the_patients_pages_leads_to_a_page(tolvan: ClientSe
     assert {f"{house}/medicines", f"{house}/bookings", f"{house}/own", f"{house}/forms/health"} <= links
     missing = [link for link in sorted(links) if "Sidan finns inte" in await (await tolvan.get(link)).text()]
     assert missing == []
+
+
+async def test_a_question_about_an_answer_leads_to_it_on_both_sides_and_never_into_another_record(
+    tolvan: ClientSession, staff: ClientSession, platform: Any
+) -> None:
+    asks = await (await tolvan.get(f"{MINE}/new", params={"om": "DiagnosticReport/rep-1"})).text()
+    assert 'name="about" value="DiagnosticReport/rep-1"' in asks
+    assert 'value="Provsvar, hjärtsvikt"' in asks
+    form = {"unit": NORRBY, "subject": "Svaret", "text": "Vad betyder det?", "about": "DiagnosticReport/rep-1"}
+    shown = await (await sent(tolvan, f"{MINE}/new", **form)).text()
+    assert f'<a href="/portal/mine/{TOLVAN}/results/rep-1">Provsvar, hjärtsvikt</a>' in shown
+    listed = await (await staff.get("/portal/contact")).text()
+    [talk] = set(re.findall(rf"/portal/patients/{TOLVAN}/messages/([0-9a-f-]+)", listed))
+    chart = await (await staff.get(f"{STAFFS}/{talk}")).text()
+    assert f'<a href="/portal/patients/{TOLVAN}/answers?svar=rep-1">Provsvar, hjärtsvikt</a>' in chart
+    platform.broken.add("DiagnosticReport")
+    assert "Gäller en uppgift i journalen som inte visas här" in await page(await staff.get(f"{STAFFS}/{talk}"))
+    platform.broken.clear()
+    report = platform.held["DiagnosticReport/rep-1"]
+    platform.add(
+        {**report, "id": "stinas", "code": {"text": "Stinas svar"}, "subject": {"reference": f"Patient/{STINA}"}}
+    )
+    for key in ("DiagnosticReport/stinas", "Patient/x", "DiagnosticReport/../x", "nonsense"):
+        assert "Stinas svar" not in await page(await tolvan.get(f"{MINE}/new", params={"om": key}))
+        plain = await page(await sent(tolvan, f"{MINE}/new", **{**form, "about": key}))
+        assert "Gäller" not in plain

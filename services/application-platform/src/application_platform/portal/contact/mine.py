@@ -13,7 +13,7 @@ from starlette.responses import Response
 from application_platform.messages import store
 from application_platform.messages.model import LONGEST, LONGEST_SUBJECT, Author, Thread, tidy, wrong
 from application_platform.portal import render
-from application_platform.portal.contact import sending, threads, units
+from application_platform.portal.contact import about, sending, threads, units
 from application_platform.portal.contact.deciding import database, look
 from application_platform.portal.contact.sending import UNDECIDED, Shown, Told
 from application_platform.portal.contact.units import Unit
@@ -39,6 +39,7 @@ class Begun(Written):
 
     unit: str = Field(default="", max_length=64)
     subject: str = Field(default="", max_length=2000)
+    about: str = Field(default="", max_length=100)
 
 
 @router.get("")
@@ -60,9 +61,11 @@ async def proof(mine: InMine) -> Response:
 
 
 @router.get("/new")
-async def new(request: Request, portal: InPortal, mine: InMine) -> Response:
-    """An empty message."""
-    return await _new(request, portal, mine, None, Told(), {})
+async def new(
+    request: Request, portal: InPortal, mine: InMine, om: Annotated[str, Query(max_length=100)] = ""
+) -> Response:
+    """An empty message; `om` is what in the record it is about ("Type/id")."""
+    return await _new(request, portal, mine, om, Told(), {})
 
 
 @router.post("/new")
@@ -76,8 +79,10 @@ async def begin(request: Request, portal: InPortal, mine: InMine, filled: Annota
     if lacking:
         return await _refused(request, portal, mine, filled, Told(422, next(iter(lacking.values()))), lacking)
     now, unit = datetime.now(UTC), found[filled.unit]
+    what = await about.named(portal, mine.reader, mine.patient, filled.about)
     thread = Thread(
-        filled.id, mine.patient, mine.name or mine.reader.name, unit.id, unit.name, "question", subject, "", "patient",
+        filled.id, mine.patient, mine.name or mine.reader.name, unit.id, unit.name, "question", subject,
+        what.key if what else "", "patient",
         now, now, now,
     )  # fmt: skip
     try:
@@ -162,14 +167,19 @@ async def _refused(
 
 
 async def _new(
-    request: Request, portal: Portal, mine: Mine, filled: Begun | None, told: Told, lacking: dict[str, str]
+    request: Request, portal: Portal, mine: Mine, begins: Begun | str, told: Told, lacking: dict[str, str]
 ) -> Response:
+    filled = begins if isinstance(begins, Begun) else None
+    key = filled.about if filled else str(begins)
+    what = None if told.status in UNDECIDED else await about.named(portal, mine.reader, mine.patient, key)
     known = await units.known_units(portal, mine.reader.token, mine.patient)
     async with database(request).transaction() as tx:
         every: list[Unit] = units.marked(await units.open_units(tx, datetime.now(UTC)), known or frozenset())
     context = {
         "units": every,
         "filled": filled,
+        "about": what,
+        "key": key,
         "told": told,
         "lacking": lacking,
         "id": sending.kept(filled.id, told) if filled else "",
@@ -181,13 +191,16 @@ async def _new(
 
 async def _thread(request: Request, portal: Portal, mine: Mine, thread: UUID, begins: Shown) -> Response:
     position = portal.hub.position  # before the table is read: what comes in between is told again
-    shown = None
+    shown = what = None
     if begins.told.status not in UNDECIDED:
         await look(portal, mine.reader, "messages-read", [mine.patient])
         shown = await threads.opened(database(request), mine.patient, thread)
+        what = await about.named(portal, mine.reader, mine.patient, shown.about)
         mine = replace(mine, unread=mine.unread - shown.unread)
     context = {
         "thread": shown,
+        "about": what,
+        "leads_to": about.to_patients,
         "thread_id": str(thread),
         "told": begins.told,
         "text": begins.text,

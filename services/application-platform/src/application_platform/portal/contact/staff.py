@@ -13,7 +13,7 @@ from application_platform.messages import store
 from application_platform.messages.model import LONGEST, Author, NoSuchThread, Thread, tidy, wrong
 from application_platform.portal import render
 from application_platform.portal.care import NotTaken, Stale
-from application_platform.portal.contact import sending, threads
+from application_platform.portal.contact import about, sending, threads
 from application_platform.portal.contact.deciding import database, look
 from application_platform.portal.contact.quoting import TITLE, quoted
 from application_platform.portal.contact.replies import REPLIES
@@ -164,15 +164,19 @@ async def _page(
     request: Request, portal: Portal, reader: Reader, patient: str, thread: UUID, begins: Shown
 ) -> Response:
     shown: Thread | None = None
+    what = None
     frame = await sheet(portal, reader, patient, "contact", []) if begins.told.status not in UNDECIDED else None
     if frame is not None:
         await look(portal, reader, "messages-read", [patient])
         shown = await _held(request, reader, patient, thread)
+        what = await about.named(portal, reader, patient, shown.about)
     others = await count(request, reader) if begins.done else None
     context: Mapping[str, Any] = {
         **(frame.context if frame else fragment(portal, reader, patient)),
         **words(),
         "thread": shown,
+        "about": what,
+        "leads_to": about.to_staff,
         "thread_id": str(thread),
         "told": begins.told,
         "text": begins.text,

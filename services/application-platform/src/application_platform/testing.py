@@ -38,6 +38,7 @@ class Platform:
     log: dict[str, Any] = field(default_factory=dict)  # the patient's extract
     tasks: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)  # of patients, about their records
     acting: list[dict[str, Any]] = field(default_factory=list)  # for whom the reader acts
     act_refused: str = ""  # the name of the refusal
     looks: list[tuple[str, str, list[str]]] = field(
@@ -68,6 +69,8 @@ class Platform:
         app.router.add_post("/information/access/looks", self._look)
         app.router.add_get("/information/access/tasks", self._tasks)
         app.router.add_get("/information/log/reviews", self._reviews)
+        app.router.add_get("/information/requests", self._requests)
+        app.router.add_post("/information/{door:requests.*}", self._act)
         app.router.add_post("/information/{door:(access/tasks|log/reviews)/.+}", self._act)
         app.router.add_post("/information/access/patients/{patient}/{door:.+}", self._act)
         return app
@@ -106,6 +109,13 @@ class Platform:
 
     async def _reviews(self, _request: web.Request) -> web.Response:
         return web.json_response({"reviews": self.reviews})
+
+    async def _requests(self, _request: web.Request) -> web.Response:
+        if self.away:
+            return web.json_response({}, status=503)
+        if self.act_refused:
+            return web.json_response({"type": f"/problems/{self.act_refused}", "title": "no"}, status=403)
+        return web.json_response(self.requests)
 
     async def _act(self, request: web.Request) -> web.Response:
         if self.act_refused:

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from application_platform.portal import doors, pages, render, review, stream, style
+from application_platform.portal import correcting, doors, pages, render, review, stream, style
 from application_platform.portal.bookings import chart as bookings
 from application_platform.portal.bookings import choosing, diary, holding
 from application_platform.portal.bookings import mine as my_bookings
@@ -50,7 +50,7 @@ def mount(app: FastAPI, portal: Portal) -> None:
         acknowledging.router,
     ):
         app.include_router(router)
-    for router in (pages.router, doors.router, *rooms.ROUTERS, review.router, stream.router, style.router):
+    for router in (pages.router, doors.router, *rooms.ROUTERS, correcting.router, review.router, stream.router, style.router):
         app.include_router(router)
     for router in (listing.router, staff.router, messages.router, own.router, own_in_care.router, health_form.router):
         app.include_router(router)

@@ -11,11 +11,11 @@ from information_platform.access.actions import FactsOwner
 from information_platform.access.model import Person
 from information_platform.requests import store
 from information_platform.requests.model import (
-    AnswerIn,
     NoSuchRequest,
     RequestIn,
     RequestOut,
     RequestSettled,
+    SettlingIn,
     answering,
     asking,
     state_of,
@@ -78,7 +78,7 @@ class Requests:
 
         return await self._patients(caller, _WRITE, end)
 
-    async def answer(self, caller: Caller, id: UUID, body: AnswerIn) -> RequestOut:
+    async def answer(self, caller: Caller, id: UUID, body: SettlingIn) -> RequestOut:
         """Once; the same again is told again. Raises NotYours, NoSuchRequest, RequestSettled."""
         commission = answering(caller)
         async with self.law.engine.db.pool.acquire() as con, con.transaction():

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from information_platform.access.actions import FactsOwner
 from information_platform.requests.actions import Requests
-from information_platform.requests.model import AnswerIn, RequestIn, RequestOut
+from information_platform.requests.model import RequestIn, RequestOut, SettlingIn
 from kit.web import SignedIn
 
 
@@ -31,7 +31,7 @@ def router(law: FactsOwner) -> APIRouter:
         return await requests.withdraw(caller, id)
 
     @made.post("/{id}/answer")
-    async def answer_request(id: UUID, body: AnswerIn, caller: SignedIn) -> RequestOut:
+    async def answer_request(id: UUID, body: SettlingIn, caller: SignedIn) -> RequestOut:
         """By a manager of the care provider that was asked, once."""
         return await requests.answer(caller, id, body)
 

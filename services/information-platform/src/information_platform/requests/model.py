@@ -48,7 +48,7 @@ class RequestIn(BaseModel):
     text: Said
 
 
-class AnswerIn(BaseModel):
+class SettlingIn(BaseModel):
     """What the care provider did: corrected it, noted the patient's opinion in it, told IVO what it thinks, or did nothing."""
 
     outcome: Literal["corrected", "noted", "to-ivo", "refused"]

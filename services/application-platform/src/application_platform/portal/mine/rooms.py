@@ -1,6 +1,7 @@
 """The pages that stand in the patient's house, for `portal.mount`."""
 
 from application_platform.portal.mine import (
+    correcting,
     diagnoses,
     download,
     journal,
@@ -19,6 +20,7 @@ ROUTERS = (
     diagnoses.router,
     privacy.router,
     privacy.moved,
+    correcting.router,
     proxies.router,
     download.router,
     settings.router,

@@ -1,7 +1,7 @@
 """Kontroller: what is typed is stored whole or told by its field; NEWS2 says its age, and missing is never normal."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from typing import Any
 from uuid import uuid4
@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
+from application_platform.portal.swedish import moment
 from application_platform.portal.vitals.filled import Filled, faults, sent
-from application_platform.portal.vitals.score import News2, news2
+from application_platform.portal.vitals.score import News2, news2, when
 from application_platform.testing_ward import a_panel, a_score
 
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
@@ -69,6 +70,18 @@ def test_a_hatched_box_never_hides_that_somebody_must_act() -> None:
     assert (partial.number, partial.warning, partial.band) == ("ofullständig", "Redan 8 poäng", "high")
     assert "Larma nu" in partial.advice
     assert shown(None, 1, pulse=None).advice == ""
+
+
+def test_a_clock_alone_is_always_of_today() -> None:
+    def told(text: str) -> str:
+        at = moment(text)
+        assert at is not None
+        return when(at, date(2026, 11, 23))
+
+    assert told("2026-11-23T09:10:00+01:00") == "09:10"
+    assert told("2026-11-22T23:30:00Z") == "00:30"  # the same day in Sweden
+    assert told("2026-11-22T20:55:00+01:00") == "i går 20:55"
+    assert told("2026-11-20T08:00:00+01:00") == "2026-11-20 08:00"
 
 
 def test_what_was_entered_in_error_is_no_score() -> None:
@@ -199,7 +212,7 @@ async def test_the_banner_says_place_and_score_with_its_time(staff: ClientSessio
     platform.add(a_stay(), a_score(TOLVAN, "s", 6, 1.0, pulse=3, spo2=3))
     banner = (await words(await staff.get(VITALS))).split("Översikt")[0]
     assert "Plats Plats 4" in banner
-    assert re.search(r"NEWS2 6 \d\d:\d\d", banner)
+    assert re.search(r"NEWS2 6 (i går )?\d\d:\d\d", banner)
 
 
 async def test_a_late_score_in_the_banner_is_hatched_and_says_so(staff: ClientSession, platform: Any) -> None:

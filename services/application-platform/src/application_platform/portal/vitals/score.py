@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from application_platform.portal.swedish import Moment, moment
+from application_platform.portal.swedish import ZONE, Moment, moment
 from application_platform.portal.values import codes_of
 from fhircore import vitals as terms
 from fhircore.news2 import PARAMETERS, band
@@ -35,6 +35,7 @@ class News2:
     child: bool = False
     late: bool = False
     scale: int = 1
+    when: str = ""  # 09:10 · i går 20:55 · 2026-11-20 08:00: a clock alone is always of today
 
     @property
     def least(self) -> int:
@@ -107,7 +108,15 @@ def news2(observation: Resource, now: datetime) -> News2 | None:
         child="not-applicable" in codes_of(observation.get("dataAbsentReason")),
         late=now - at.at > LATE,
         scale=int(parts.get("scale") or 1),
+        when=when(at, now.astimezone(ZONE).date()),
     )
+
+
+def when(at: Moment, today: date) -> str:
+    """The clock, with the day where it is not today's."""
+    if at.day == today:
+        return at.clock or at.date
+    return f"{'i går' if at.day == today - timedelta(days=1) else at.date} {at.clock}".strip()
 
 
 def latest(observations: Iterable[Resource], now: datetime) -> News2 | None:

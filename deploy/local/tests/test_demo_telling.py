@@ -66,6 +66,11 @@ def test_every_event_of_home_care_is_taken_and_names_the_person_by_number_only(d
             assert chart.person.id not in json.dumps(event)
 
 
+# What VIS answers a referral with: where the receiver's copy is.
+_COPY = {"url": "order", "valueReference": {"reference": "ServiceRequest/copy"}}
+_ORDERED = {"extension": [{"url": "urn:fvm:referral", "extension": [_COPY]}]}
+
+
 class Gate(BaseHTTPRequestHandler):
     """A gateway that answers what it is told to, and remembers what it was asked."""
 
@@ -87,7 +92,7 @@ class Gate(BaseHTTPRequestHandler):
         waiting = self.answers.get(self.path.partition("?")[0], [])
         status = waiting.pop(0) if waiting else 201 if self.path == "/exchange/senders" else 200
         issue = {"resourceType": "OperationOutcome", "issue": [{"diagnostics": "no such luck"}]}
-        said = issue if status >= 400 else {"results": [{"status": 202}]}
+        said = issue if status >= 400 else {"results": [{"status": 202}], "entry": [{"resource": _ORDERED}]}
         data = json.dumps(said).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))

@@ -13,6 +13,7 @@ from aiohttp import ClientResponse, ClientSession
 
 from application_platform.portal.hearing import Ears
 from application_platform.portal.person import person
+from application_platform.portal.swedish import ZONE
 from application_platform.portal.ward.board import PLANNED_END, Found, board, leaving, natural, short
 from application_platform.portal.ward.model import Board, Stay
 from application_platform.testing_ward import UNIT, a_bed, a_score, a_stay
@@ -152,7 +153,7 @@ def test_whose_patient_it_is_however_they_are_named() -> None:
 async def test_the_board_shows_beds_patients_and_the_way_to_everything(
     staff: ClientSession, platform: Any, served: Any
 ) -> None:
-    planned = [{"url": PLANNED_END, "valueDateTime": f"{now().date() + timedelta(days=1)}"}]
+    planned = [{"url": PLANNED_END, "valueDateTime": f"{now().astimezone(ZONE).date() + timedelta(days=1)}"}]
     platform.add(a_stay(TOLVAN, 1, extension=planned), a_score(TOLVAN, "s", 6, 1, spo2=3, pulse=3))
     page = await words(await staff.get("/portal/ward"))
     assert "belagda vårdplatser 1 av 3" in page

@@ -191,6 +191,9 @@ async def test_two_patients_change_beds_both_or_neither(ward: Any, nurse: Any, b
     done = await act(nurse, anna, f"/Encounter/{hers}/$swap", with_=his, patient=bo)
     assert done.status_code == 200, done.text
     assert (await taken(engine, first), await taken(engine, second)) == (his, hers)
+    both = sorted(engine.keys.of(f"Patient/{one}") for one in (anna, bo))
+    logged = await engine.db.pool.fetchval("select count(*) from access_log where patients @> $1::bigint[]", both)
+    assert logged == 1  # whose record was changed stands in the log, of both
 
 
 async def test_swaps_from_both_ends_at_once_leave_everybody_in_a_bed(

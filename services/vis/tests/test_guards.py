@@ -79,6 +79,15 @@ async def test_a_transaction_with_one_that_is_refused_stores_nothing(bench: Any,
     assert [one.id for one in asked] == ["guarded-2", "guarded-3"]
 
 
+def test_what_a_body_may_say_is_said_however_its_strings_are_written() -> None:
+    plain = Made("Basic", "1", None, b'{"resourceType":"Basic","code":{"text":"ja"}}')
+    assert plain.may_say(b"urn:fvm:", b'"ja"')
+    assert not plain.may_say(b"urn:fvm:")
+    assert Made("Basic", "1", None, b'{"resourceType":"Basic","code":{"text":"urn\\u003afvm:x"}}').may_say(b"urn:fvm:")
+    assert not Made("Basic", "1", {}, None).may_say(b"ja")
+    assert plain.new == {"resourceType": "Basic", "code": {"text": "ja"}}
+
+
 async def test_what_is_not_guarded_is_not_asked_about(bench: Any, asked: list[Made]) -> None:
     stored = await bench.post("/Organization", json={"resourceType": "Organization", "name": "Norrby"})
     assert stored.status_code == 201

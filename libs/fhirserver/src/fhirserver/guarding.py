@@ -14,7 +14,7 @@ from kit.db import Connection
 Resource = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Made:
     """One change: what stood before (None: nothing, or it was deleted) and what stands now (None: it is deleted).
 
@@ -24,8 +24,20 @@ class Made:
     type_name: str
     id: str
     old: Resource | None
-    new: Resource | None
+    body: bytes | None  # what stands now, as JSON
     by: str = ""
+    _new: Resource | None = None
+
+    @property
+    def new(self) -> Resource | None:
+        """What stands now; read when it is asked for, since most of what is imported concerns no guard."""
+        if self._new is None and self.body is not None:
+            self._new = parsed(self.body)
+        return self._new
+
+    def may_say(self, *words: bytes) -> bool:
+        """False where what stands now holds none of these for certain, however its strings are written."""
+        return self.body is not None and (b"\\u" in self.body or any(word in self.body for word in words))
 
 
 # May write on the connection (a table with a constraint). A Problem that it raises takes the whole transaction back.
@@ -66,7 +78,7 @@ class Guards:
         for wish, one in zip(wishes, written, strict=True):
             if self.named(one.type_name) and one.outcome != "unchanged":
                 before = old.get((one.type_name, one.id))
-                after = parsed(one.row.body) if one.row is not None else None
+                after = one.row.body if one.row is not None else None
                 by = wish.by if isinstance(wish, Put) else ""
                 made.setdefault(one.type_name, []).append(Made(one.type_name, one.id, before, after, by))
         for type_name, changes in made.items():

@@ -19,6 +19,7 @@ _LEFT = "delete from occupied where stay = any($1::text[])"
 _TAKEN = """
 insert into occupied(stay, patient, unit, inpatient, bed) values ($1, $2, $3, $4, $5) on conflict do nothing returning 1"""
 _ONGOING = "select key, body from res where rtype = $1 and tok && $2::bigint[] order by upd"
+_ONGOING_WORDS = tuple(f'"{status}"'.encode() for status in ONGOING)
 _AT_ONCE = 500  # stays read together
 _IN_BED = "select 1 from occupied where bed = $1 and stay <> $2"
 
@@ -53,6 +54,9 @@ async def one_to_a_bed(con: Connection, made: Sequence[Made]) -> None:
 
     All of them leave before any of them takes a place, so that two may change beds.
     """
+    made = [one for one in made if one.old is not None or one.may_say(*_ONGOING_WORDS)]
+    if not made:
+        return
     now = [one.new for one in made if one.new is not None]
     beds = await _beds(con, {bed for one in now if (bed := bed_of(one))})
     await con.execute(_LEFT, [one.id for one in made])

@@ -69,7 +69,7 @@ async def release(engine: Engine, request: Request, id: str) -> Answer:
 async def guard(_con: Connection, made: Sequence[Made]) -> None:
     """What was signed here is changed by the acts on medicines only, whatever door a write comes by. Raises NotNow."""
     for one in made:
-        if not one.by:
+        if not one.by and one.old is not None:
             medicines.plain_write(one.old, one.new)
 
 

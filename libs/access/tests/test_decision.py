@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access import (
+    NO_RULES,
     NOTHING,
     REGISTER,
     Acting,
@@ -204,6 +205,32 @@ def test_pat_05_between_thirteen_and_sixteen_only_what_a_unit_opened() -> None:
 
 def test_pat_07_a_blocked_guardian_sees_nothing() -> None:
     assert me(8, "father", acting=(Acting("father", "guardian", BEFORE, blocked=True),)) is Decision.DENY
+
+
+@given(
+    st.builds(
+        Label,
+        st.sampled_from(["", "A", "B"]),
+        st.sampled_from(["A-1", "A-2", ""]),
+        st.sampled_from(["register", "und", ""]),
+    ),
+    st.sampled_from([None, date(1960, 1, 1), date(2012, 1, 1), date(2020, 1, 1)]),
+    st.sampled_from(["", "sekretessmarkering"]),
+    st.lists(
+        st.builds(
+            Acting, st.sampled_from(["other", "somebody"]), st.sampled_from(["guardian", "mandate"]), st.just(BEFORE),
+            st.just(NOW), st.booleans(),
+        ), max_size=2,
+    ).map(tuple),
+)  # fmt: skip
+def test_who_acts_as_nothing_for_a_patient_sees_nothing_of_theirs_not_even_the_register(
+    label: Label, born: date | None, protected: str, acting: tuple[Acting, ...]
+) -> None:
+    """Whatever token they hold: no link, one that has ended, one that is blocked, or one that protection breaks."""
+    facts = Facts(born=born, protected=protected, acting=acting, opened=(Opened("A-1", "guardian"),))
+    other = Actor("patient", "other", patient="me")
+    assert decide(other, label, facts, now=NOW, bond="own") is Decision.DENY
+    assert shown_to_patient(other, {1: label}, facts, NO_RULES, NOW) == frozenset()
 
 
 def test_pat_08_protected_identity_breaks_the_link() -> None:

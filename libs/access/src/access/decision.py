@@ -129,16 +129,19 @@ def age(born: date, on: date) -> int:
 
 
 def _patient(actor: Actor, label: Label, facts: Facts, now: datetime, rules: Rules) -> Decision:
-    """Own record from 16; guardians until 13; between them what a unit opened after assessment (PAT-03 to PAT-08)."""
+    """Own record from 16; guardians until 13; between them what a unit opened after assessment (PAT-03 to PAT-08).
+
+    Who acts as nothing for the patient sees nothing that is theirs, not even that they are in the register.
+    """
+    self_acting = actor.subject == actor.patient
+    role = "self" if self_acting else _role(actor, facts, now)
+    if role is None:
+        return Decision.DENY
     if is_register(label):
         return Decision.PERMIT
     if not label.provider or label.unit in rules.hidden_units or label.info in rules.hidden_types:
         return Decision.DENY
-    if withheld_from_patient(label):
-        return Decision.DENY
-    self_acting = actor.subject == actor.patient
-    role = "self" if self_acting else _role(actor, facts, now)
-    if role is None or facts.born is None:
+    if withheld_from_patient(label) or facts.born is None:
         return Decision.DENY
     years = age(facts.born, now.date())
     if role == "mandate" or (role == "self" and years >= 16) or (role == "guardian" and years < 13):

@@ -18,6 +18,11 @@ from kit.db import Connection
 DEFAULT = 100  # entries of a page when nothing is asked
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "key, rtype, id, ver, upd, pat, lab, op, body"
+# The latest version of what {0} is the key of, a deletion too.
+LATEST = """
+select n.pat, n.lab from res n where n.key = {0}
+union all (select n.pat, n.lab from hist n where n.key = {0} and not exists (select from res r where r.key = {0})
+           order by n.ver desc limit 1)"""
 
 
 @dataclass(slots=True)
@@ -38,6 +43,10 @@ class Asked:
 
 def _where(values: Values, request: Request, asked: Asked, alias: str) -> list[str]:
     parts = seen(request.sight, values, alias)
+    if alias == "h" and request.sight.actor.kind == "patient":
+        # What a patient is kept from now, or what is another's now, is so in its earlier versions (PAT-02, REC-08).
+        now = " and ".join(seen(request.sight, values, "now")) or "true"
+        parts.append(f"exists (select from ({LATEST.format('h.key')}) now where {now})")
     if asked.key is not None:
         parts.append(f"{alias}.key = {values.add(asked.key, 'bigint')}")
     if asked.rtypes is not None and len(asked.rtypes) < len(stored_types()):

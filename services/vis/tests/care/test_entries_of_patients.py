@@ -144,6 +144,44 @@ async def test_rec_08_neither_patient_reads_what_is_about_the_other(ward: Any, a
     assert (await entry.as_patient(f"/{entries.where_it_went(struck)}", right)).status_code == 200
 
 
+@pytest.mark.parametrize("act", ["move-to-patient", "withhold-from-patient"])
+async def test_what_is_kept_from_a_patient_is_kept_in_its_earlier_versions_too(
+    act: str, ward: Any, anna: httpx2.AsyncClient
+) -> None:
+    entry = await an_entry(ward, anna)
+    more = {"patient": await ward.patient(birthDate=BORN)} if act == "move-to-patient" else {}
+    earlier = (f"/{entry.name}/_history/1", f"/{entry.name}/_history")
+    assert [(await entry.as_patient(one)).status_code for one in earlier] == [200, 200]
+    assert (await entry.act(anna, act, reason="Fel patient vald", **more)).status_code == 200
+    for path in (*earlier, "/Observation/_history"):
+        answer = await entry.as_patient(path)
+        assert answer.status_code == 404 or not answer.json().get("entry"), f"{path}: {answer.text[:300]}"
+    assert len((await anna.get(f"/{entry.name}/_history")).json()["entry"]) == 2, "its unit reads all of it"
+
+
+async def test_pat_02_what_was_kept_from_the_wrong_patient_is_kept_from_the_right_one_until_it_is_shown(
+    ward: Any, anna: httpx2.AsyncClient
+) -> None:
+    entry, right = await an_entry(ward, anna), await ward.patient(birthDate=BORN)
+    assert (await entry.act(anna, "withhold-from-patient", reason="Kan skada den som läser")).status_code == 200
+    struck = (await entry.act(anna, "move-to-patient", patient=right, reason="Fel")).json()
+    new = entries.where_it_went(struck)
+    assert (await entry.as_patient(f"/{new}", right)).status_code == 404
+    shown = await anna.post(f"/{new}/$release-to-patient", json=asked(reason="Bedömt"), headers={"fvm-patient": right})
+    assert shown.status_code == 200
+    assert (await entry.as_patient(f"/{new}", right)).status_code == 200
+
+
+async def test_rec_08_what_was_moved_away_is_never_shown_to_the_wrong_patient_again(
+    ward: Any, anna: httpx2.AsyncClient
+) -> None:
+    entry, right = await an_entry(ward, anna), await ward.patient(birthDate=BORN)
+    assert (await entry.act(anna, "move-to-patient", patient=right, reason="Fel")).status_code == 200
+    answer = await entry.act(anna, "release-to-patient", reason="Visa")
+    assert (answer.status_code, reason(answer)) == (409, "care/not-now")
+    assert (await entry.as_patient(f"/{entry.name}")).status_code == 404
+
+
 async def test_rec_08_a_signed_note_is_moved_signed_and_what_it_owed_is_closed(
     ward: Any, anna: httpx2.AsyncClient
 ) -> None:

@@ -4,6 +4,7 @@ from access import Decision
 from fhircore.types import TYPES
 from fhirserver.accesslog import Entry
 from fhirserver.engine import Engine
+from fhirserver.histories import LATEST
 from fhirserver.messages import Answer, Request, stamps
 from fhirserver.problems import Gone, NotFound
 from fhirserver.refusing import withheld
@@ -26,6 +27,10 @@ async def vread(engine: Engine, request: Request, type_name: str, id: str, versi
             raise missing
         await engine.codec.ready(connection, [row["body"]])
         (decision,) = await engine.law.decisions(connection, request.sight, [row])
+        if decision is Decision.PERMIT and request.sight.actor.kind == "patient":
+            # What a patient is kept from now, or what is another's now, is so in its earlier versions (PAT-02, REC-08).
+            latest = await connection.fetch(LATEST.format("$1"), key)
+            (decision,) = await engine.law.decisions(connection, request.sight, latest)
         seen = decision is Decision.PERMIT
         if row["pat"] and engine.mount.logged:
             about = ((row["pat"], rtype, row["lab"]),)

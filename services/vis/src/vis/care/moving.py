@@ -52,7 +52,10 @@ async def move(engine: Engine, request: Request, type_name: str, id: str) -> Ans
     struck = Action("PATCH", type_name, type_name, id, patch=Change(away), if_match=request.if_match())
     struck.patient, struck.by, struck.label = stated, "move-to-patient", _kept_from_patient(label)
     made = Action("PUT", type_name, type_name, new_id, new.raw, new.data, patient=to, must_be_new=True)
-    made.by, made.label = "move-to-patient", _shown_to_patient(label)
+    made.by, made.label = (
+        "move-to-patient",
+        label,
+    )  # what was kept from patients is so until somebody has assessed it anew
     closing = [one for kind in _OWED for one in await tasks.closing(engine, kind, type_name, id, "cancelled")]
     render = partial(answers.alone, engine, request)
     return await perform(engine, request, "update", [struck, made, *closing], render)
@@ -78,11 +81,14 @@ async def note_opinion(engine: Engine, request: Request, type_name: str, id: str
 
 
 async def show_or_not(engine: Engine, request: Request, type_name: str, id: str, *, shown: bool) -> Answer:
-    """200; parameter `reason`. 403 to other units than its owner; 409 when it is so already."""
+    """200; parameter `reason`. 403 to other units than its owner; 409 when it is so already, and where it was moved away."""
     asked = parameters(request, {"reason": "valueString"})
     staff(request.caller)
     reason, now = text(asked, "reason", most=1_000, needed=True), datetime.now(UTC)
     label = await _own_label(engine, request, type_name, id)
+    entry, _ = await current(engine, request, type_name, id)
+    if shown and entries.where_it_went(entry):
+        raise NotNow("Uppgiften gäller en annan patient och visas inte för den här")
     wanted = _shown_to_patient(label) if shown else _kept_from_patient(label)
     if wanted == label:
         raise NotNow("Uppgiften visas redan för patienten" if shown else "Uppgiften visas redan inte för patienten")

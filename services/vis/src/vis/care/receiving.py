@@ -183,7 +183,10 @@ async def _mine(engine: Engine, request: Request, id: str, act: str, to: str) ->
         return answer
     referrals.must_be(copy, act)
     order = str(copy["basedOn"][0].get("reference", "")).removeprefix(f"{TYPE}/")
-    return _Received(Act(engine, request, act), copy, await held(engine, order))
+    sender = await held(engine, order)
+    if referrals.copy_of(sender.order) != id:  # the caller changes the order only where it was sent as this copy
+        raise NotNow("Remissen hör inte ihop med den som skickades. Be avsändaren att skicka den igen")
+    return _Received(Act(engine, request, act), copy, sender)
 
 
 def _due(copy: Resource) -> datetime | None:

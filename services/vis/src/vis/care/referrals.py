@@ -174,7 +174,8 @@ def kinds(order: Mapping[str, Any]) -> set[str]:
 
 def told(order: Mapping[str, Any]) -> tuple[Any, ...]:
     """What only the acts above may change once a referral is sent."""
-    return order.get("status"), order.get("performer"), [_of(order, url) for url in KEPT]
+    fixed = [order.get(name) for name in ("status", "intent", "subject", "basedOn", "performer", "requester")]
+    return *fixed, [_of(order, url) for url in KEPT]
 
 
 def _of(order: Mapping[str, Any], url: str) -> list[Resource]:

@@ -289,5 +289,6 @@ async def test_my_unsigned_notes_and_drafts_are_in_one_list(staff: ClientSession
     assert f"/portal/patients/{TOLVAN}/notes/d-1/edit" in body
     assert "d-2" not in body
     assert f"/portal/patients/{STINA}/notes/drafts/u-1" in body
+    assert "EJ KONTROLLERAD" not in body  # messages, which nobody could be asked for, are no notes
     served.vis.away = True
     assert "EJ KONTROLLERAD" in await (await staff.get("/portal/unsigned")).text()

@@ -48,7 +48,10 @@ async def unsigned(request: Request, portal: InPortal, reader: Reads) -> Respons
         "here": "inbox",
         "notes": [row for row in found.rows if row.code == "unsigned" and row.whose == "mine"],
         "drafts": drafts or (),
-        "unchecked": [*found.unchecked[:1], *(["dina utkast"] if drafts is None else [])],
+        "unchecked": [
+            *(word for word in found.unchecked if word == day.WAITING.word),
+            *(["dina utkast"] if drafts is None else []),
+        ],
         "more": found.more,
         "ago": lambda at: day.ago(at.at, now),
     }

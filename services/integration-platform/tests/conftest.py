@@ -129,7 +129,8 @@ def headers_of(row: asyncpg.Record) -> dict[str, str]:
 
 @asynccontextmanager
 async def an_exchange(url: str, mode: str, **settings: Any) -> AsyncIterator[Exchange]:
-    chosen = Settings(database_url=url, mode=mode, public_url=PUBLIC, mllp_port=0, **settings)
+    # Without keys unless a test asks for them: tests look into the database themselves.
+    chosen = Settings(database_url=url, mode=mode, public_url=PUBLIC, mllp_port=0, **{"master_key": "", **settings})
     parts = main.new_parts(chosen, Database(url))
     issuer = TestIssuer(PUBLIC)
     await parts.db.start()

@@ -42,6 +42,7 @@ async def place(postgres_url: str, kafka_bootstrap: str) -> AsyncIterator[dict[s
             "FVM_MODE": "demo",
             "FVM_PORT": str(_free()),
             "FVM_MLLP_PORT": str(_free()),
+            "FVM_MASTER_KEY": "",
         }
 
 

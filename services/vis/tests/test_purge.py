@@ -25,7 +25,8 @@ async def left(engine: Engine, *names: str) -> dict[str, int]:
 async def told(engine: Engine) -> list[tuple[str, str]]:
     """(op, Type/id) of all records that wait to be told."""
     rows = await engine.db.pool.fetch("select headers, value from outbox where topic = 'vis.record.v1' order by id")
-    events = [from_headers(read_headers(row["headers"]), None, row["value"]) for row in rows]
+    sent = [from_headers(read_headers(row["headers"]), None, row["value"]) for row in rows]
+    events = await engine.codec.told(engine.db.pool, sent)
     return [(one.op, f"{one.type}/{one.id}") for event in events for one in opened(event).entries]
 
 

@@ -21,10 +21,9 @@ async def told(engine: Engine) -> Any:
 
     async def since() -> list[tuple[str, str, Any]]:
         rows = await engine.db.pool.fetch("select * from outbox where id > $1 order by id", start)
-        return [
-            (row["topic"], row["key"], from_headers(read_headers(row["headers"]), row["key"], row["value"]))
-            for row in rows
-        ]
+        sent = [from_headers(read_headers(row["headers"]), row["key"], row["value"]) for row in rows]
+        events = await engine.codec.told(engine.db.pool, sent)  # as they were before they were sealed
+        return [(row["topic"], row["key"], event) for row, event in zip(rows, events, strict=True)]
 
     return since
 

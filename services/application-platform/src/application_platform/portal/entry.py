@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from application_platform.portal.look.remarks import remarks
 from application_platform.portal.swedish import Moment, moment
 from application_platform.portal.values import Result, key_of
 
@@ -36,6 +37,7 @@ class Entry:
     struck: bool = False  # entered in error: shown, struck through and labelled
     keys: frozenset[str] = field(default_factory=frozenset)
     arrived: Moment | None = None  # when the region learnt it
+    remarks: tuple[str, ...] = ()  # the patient's opinion of it, and that it was moved
 
     @property
     def outside(self) -> tuple[Result, ...]:
@@ -88,7 +90,8 @@ def state(resource: Resource, status: object) -> dict[str, Any]:
 
 def base(resource: Resource, at: object) -> dict[str, Any]:
     arrived = moment(resource.get("meta", {}).get("lastUpdated"))
-    return {"key": key_of(resource), "keys": frozenset({key_of(resource)}), "at": moment(at), "arrived": arrived}
+    return {"key": key_of(resource), "keys": frozenset({key_of(resource)}), "at": moment(at), "arrived": arrived,
+            "remarks": remarks(resource)}  # fmt: skip
 
 
 def joined(*parts: str) -> str:

@@ -13,7 +13,6 @@ pytestmark = pytest.mark.browser
 CHROMIUM = os.environ.get("FVM_CHROMIUM", "/usr/bin/chromium")
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-SHOTS = os.environ.get("FVM_SHOTS", "")
 TOLVAN = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a01"
 UNIT, PROVIDER = "SE0000000001-BARNOCHUNGDOMSMED", "SE0000000001-0001"
 CORRECTIONS, REQUESTS = f"/portal/mine/{TOLVAN}/corrections", "/portal/review/requests"
@@ -74,8 +73,6 @@ async def test_every_page_of_the_law_passes_axe_and_fits_in_light_and_dark(
         assert wide == 0, width
         for scheme in ("light", "dark"):
             await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            if SHOTS:
-                await page.screenshot(path=f"{SHOTS}/{name}-{width}-{scheme}.png", full_page=True)
             await page.evaluate(AXE)
             found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
             assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == [], (width, scheme)

@@ -1,4 +1,4 @@
-"""What stands beside an entry of the record: the patient's opinion of it, and that it was moved (PDL 3 kap. 8 §; REC-07, REC-08)."""
+"""What stands beside an entry of the record: the patient's opinion of it, and that it was moved (PDL 3 kap. 8 §, REC-07, -08)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import importlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -168,3 +169,18 @@ async def test_only_the_information_platform_is_given_keys(sealing: Any, app_cli
 @pytest.fixture
 def app_client() -> Callable[..., Any]:
     return lambda exchange, name: exchange.client(client_id=name)
+
+
+@pytest.mark.parametrize("build", ["integration_platform", "application_platform"])
+def test_a_service_without_a_master_key_has_no_loop_that_ends_at_once(build: str) -> None:
+    """A loop that returns is taken for one that crashed, and the process for one that is ill."""
+
+    settings = importlib.import_module(f"{build}.settings").Settings
+    made = importlib.import_module(f"{build}.main").build
+    url = "postgresql://nobody@127.0.0.1/none"
+    without = made(settings(database_url=url, mode="demo", master_key=""))
+    sealing = made(settings(database_url=url, mode="demo", master_key=Master.new()))
+    owners = [type(getattr(loop, "__self__", None)).__name__ for loop in without.loops_everywhere]
+    assert "Keyring" not in owners
+    assert "Keyring" in [type(getattr(loop, "__self__", None)).__name__ for loop in sealing.loops_everywhere]
+    assert len(sealing.loops_everywhere) == len(without.loops_everywhere) + 1

@@ -44,7 +44,7 @@ from kit.kafka import Producer
 from kit.keyring import Keyring, keyring
 from kit.operations import Operations
 from kit.outbox import Relay
-from kit.process import Service
+from kit.process import Hook, Service
 from kit.web import Check, new_app
 
 _ROUTERS = (
@@ -85,10 +85,10 @@ class Parts:
             self.ring.pool = self.db.pool
             await self.ring.look()
 
-    async def keys_watched(self) -> None:
-        """A loop of every process: what others retired or destroyed."""
-        if self.ring is not None:
-            await self.ring.run()
+    @property
+    def loops_of_keys(self) -> list[Hook]:
+        """Of every process that has keys: what others retired or destroyed."""
+        return [] if self.ring is None else [self.ring.run]
 
 
 def new_parts(settings: Settings, db: Database) -> Parts:
@@ -174,7 +174,7 @@ def build(settings: Settings) -> Service:
             upkeep.run,
             parts.operations.run,
         ],
-        loops_everywhere=[Ears(db, parts.portal.hub).run, parts.keys_watched],
+        loops_everywhere=[Ears(db, parts.portal.hub).run, *parts.loops_of_keys],
         on_start=[parts.keys, by_order.before_serving, upkeep.begin, key_watch.start],
         on_stopping=[parts.portal.hub.stop],
         on_stop=[

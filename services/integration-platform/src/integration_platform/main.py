@@ -27,7 +27,7 @@ from kit.inbox import Inbox
 from kit.keyring import keyring
 from kit.operations import Operations
 from kit.outbox import Relay
-from kit.process import Service
+from kit.process import Hook, Service
 from kit.web import new_app
 
 ERASED = "exchange.erasure-done.v1"
@@ -56,10 +56,10 @@ class Parts:
             self.bodies.ring.pool = self.db.pool
             await self.bodies.ring.look()
 
-    async def keys_watched(self) -> None:
-        """A loop of every process: what others retired or destroyed."""
-        if self.bodies.ring is not None:
-            await self.bodies.ring.run()
+    @property
+    def loops_of_keys(self) -> list[Hook]:
+        """Of every process that has keys: what others retired or destroyed."""
+        return [] if self.bodies.ring is None else [self.bodies.ring.run]
 
 
 def new_parts(settings: Settings, db: Database, verifier: Verifier | None = None) -> Parts:
@@ -131,7 +131,7 @@ def build(settings: Settings) -> Service:
             parts.operations.run,
             parts.eraser.run,
         ],
-        loops_everywhere=[parts.keys_watched],
+        loops_everywhere=parts.loops_of_keys,
         on_start=[parts.keys, ended.start, parts.register.start, parts.eraser.before_serving, parts.receiver.start],
         on_stop=[
             parts.operations.stop,

@@ -182,6 +182,19 @@ async def test_a_patient_has_no_two_times_at_once_but_may_move_one_to_a_time_bes
         assert "redan en bokad tid då" in refused.json()["issue"][0]["diagnostics"]
         moved = await act(me, f"/Appointment/{id}/$rebook", slot=beside, id=str(uuid4()))
         assert moved.status_code == 201, moved.text
+        other = await a_slot(ward, service, SOON + timedelta(hours=3))
+        second = await act(me, f"/Slot/{other}/$book", id=str(uuid4()))
+        at_once = await a_slot(ward, await another(ward, service), SOON + timedelta(minutes=15))
+        clash = await act(me, f"/Appointment/{second.json()['id']}/$rebook", slot=at_once, id=str(uuid4()))
+        assert reason(clash) == (409, "care/not-now"), "nor by moving the second into the first"
+        assert (await me.get(f"/Appointment/{second.json()['id']}")).json()["status"] == "booked"
+
+
+async def another(ward: Any, service: str) -> str:
+    """Another Schedule of the same clinic, by id: somebody else who receives there."""
+    id, actor = str(uuid4()), {"reference": f"HealthcareService/{service}", "display": "Norrby"}
+    await ward.add({"resourceType": "Schedule", "id": id, "active": True, "actor": [actor]})
+    return id
 
 
 async def test_a_destroyed_booking_leaves_no_trace_of_who_had_the_time(ward: Any, service: str, engine: Any) -> None:

@@ -85,8 +85,9 @@ def person(caller: Caller) -> Resource:
 
 
 def staff(caller: Caller) -> None:
-    """Raises NotYours unless a member of staff asks, with a commission: acts of care have a person behind them."""
-    if caller.kind != "staff" or caller.commission is None:
+    """Raises NotYours unless a member of staff asks, with a commission of care: acts of care have a person behind them, and who
+    only follows care up does none (PDL 2:4)."""
+    if caller.kind != "staff" or caller.commission is None or caller.commission.purpose != "care":
         raise NotYours("Bara vårdpersonal med ett medarbetaruppdrag gör detta")
 
 

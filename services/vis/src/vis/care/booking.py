@@ -65,6 +65,7 @@ async def rebook(engine: Engine, request: Request, id: str) -> Answer:
     try:
         bookings.may_move(old, request.caller, now)
         bookings.bookable(offer.slot, request.caller, now)
+        await _room(engine, request, offer, patient, f"{_TYPE}/{id}")
         kept = {"basedOn": old["basedOn"]} if old.get("basedOn") else {}  # the referral that it is a time for
         moved = {"supportingInformation": [{"reference": f"{_TYPE}/{id}"}], **kept}
         new = _new(request, offer, patient, name, reason, moved)
@@ -150,11 +151,11 @@ def _new(request: Request, offer: Offer, patient: str, id: str, reason: str, mor
 
 
 async def _room(engine: Engine, request: Request, offer: Offer, patient: str, but: str = "") -> None:
-    """Raises NotNow where a patient books more than one may alone, or two times at once."""
+    """Raises NotNow where a patient books more than one may alone, or two times at once; `but` is the booking that is moved."""
     if request.caller.kind == "patient":
         people = engine.persons.expanded(engine.keys.of(f"Patient/{patient}"))
         standing = await calendar.coming(engine.db.pool, people, engine.keys.of(but))
-        bookings.room_for(standing, offer.time.since, offer.time.until)
+        bookings.room_for(standing, offer.time.since, offer.time.until, moves=bool(but))
 
 
 def _slot(id: str, make: Callable[[Resource], Resource]) -> Action:

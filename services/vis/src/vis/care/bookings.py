@@ -85,11 +85,13 @@ def bookable(slot: Resource, caller: Caller, at: datetime) -> None:
         raise NotNow("Tiden har passerat. Välj en annan tid")
 
 
-def room_for(coming: Sequence[tuple[datetime, datetime]], since: datetime, until: datetime) -> None:
-    """Raises NotNow where a patient who books alone has another time then, or as many as one may have."""
+def room_for(
+    coming: Sequence[tuple[datetime, datetime]], since: datetime, until: datetime, *, moves: bool = False
+) -> None:
+    """Raises NotNow where a patient who books alone has another time then, or, unless one is moved, as many as one may have."""
     if any(begins < until and since < ends for begins, ends in coming):
         raise NotNow("Det finns redan en bokad tid då. Boka om den, eller välj en annan tid")
-    if len(coming) >= MOST:
+    if len(coming) >= MOST and not moves:
         raise NotNow(f"{MOST} tider är redan bokade. Avboka en som inte behövs, eller ring mottagningen")
 
 

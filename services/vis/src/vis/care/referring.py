@@ -40,11 +40,15 @@ def operations(places: Places) -> tuple[Brought, ...]:
 
 
 async def guard(_: Connection, made: Sequence[Made]) -> None:
-    """A plain write neither makes nor changes the state of a referral, its receiver or its times. Raises NotNow."""
+    """A plain write neither makes, changes nor takes away the state of a referral, its two ends or its times. Raises NotNow."""
     for one in made:
-        if one.by or one.new is None:
+        if one.by or (one.old is None and not one.may_say(b"urn:fvm:")):
             continue
         before, after = one.old or {}, one.new
+        if after is None:
+            if referrals.state(before):
+                raise NotNow("En skickad remiss tas inte bort. Den makuleras av den som skickade den")
+            continue
         if referrals.state(before) and referrals.told(before) != referrals.told(after):
             raise NotNow("En skickad remiss ändras bara med remissens egna åtgärder")
         if not referrals.state(before) and (referrals.state(after) or referrals.points(after)):

@@ -142,7 +142,7 @@ def test_a_unit_s_day_joins_times_with_who_has_them() -> None:
     tolvan = {"resourceType": "Patient", "id": "tolvan", "name": [{"family": "Tolvansson", "given": ["Tolvan"]}]}
     loose = an_appointment("x", NOW + timedelta(hours=3), slot=[])
     off = an_appointment("b", NOW + timedelta(hours=1), "cancelled")
-    page = arranged(slots, a_bundle(an_appointment("a", NOW), off, loose, tolvan), TODAY, ())
+    page = arranged(slots, a_bundle(an_appointment("a", NOW), off, loose, tolvan), TODAY, (), NOW)
     [(book, rows)] = page.books
     assert book.name == "Anna Lind, läkare"
     assert [(row.booking.id if row.booking else None, row.person.family if row.person else None) for row in rows] == [
@@ -150,3 +150,5 @@ def test_a_unit_s_day_joins_times_with_who_has_them() -> None:
     ]  # fmt: skip
     assert [row.booking.id for row in page.loose if row.booking] == ["x"]
     assert (page.free, page.booked) == (1, 2)
+    later = arranged(slots, a_bundle(), TODAY, (), NOW + timedelta(hours=1))
+    assert later.free == 0  # a time that has begun is not free

@@ -84,3 +84,10 @@ async def test_emg_04_an_emergency_opening_stands_on_a_line_of_its_own(tolvan: C
     shown = await (await tolvan.get(PRIVACY)).text()
     assert shown.count("Anna Lind") == 3
     assert "Läst, sökte" in shown
+
+
+async def test_what_a_reader_did_many_times_in_a_minute_is_said_once(tolvan: ClientSession, platform: Any) -> None:
+    platform.log = {"accesses": [{**ACCESS, "activity": one} for one in ("Sökte", "Sökte", "Läst", "Sökte", "Läst")]}
+    shown = await (await tolvan.get(PRIVACY)).text()
+    assert (shown.count("Anna Lind"), "Sökte, läst." in shown or "Sökte, läst<" in shown) == (1, True)
+    assert shown.lower().count("sökte") == 1

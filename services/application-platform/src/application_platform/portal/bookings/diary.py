@@ -44,18 +44,23 @@ class Row:
     booking: Booking | None = None
     person: Person | None = None
 
+    def bookable(self, now: datetime) -> bool:
+        """Free, and not begun yet."""
+        return self.time is not None and self.booking is None and self.time.status == "free" and self.time.at.at > now
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows of each book, those without a book, and what could not be asked."""
+    """The rows of each book, those without a book, what could not be asked, and the moment that free is counted from."""
 
     books: list[tuple[Book, list[Row]]]
     loose: list[Row]
     unchecked: tuple[str, ...]
+    now: datetime
 
     @property
     def free(self) -> int:
-        return sum(one.time is not None and one.time.status == "free" for _, rows in self.books for one in rows)
+        return sum(one.bookable(self.now) for _, rows in self.books for one in rows)
 
     @property
     def booked(self) -> int:
@@ -81,7 +86,7 @@ async def day(
         "reader": reader,
         "place": portal,
         "here": "bookings",
-        "page": await _page(portal, reader, shown),
+        "page": await _page(portal, reader, shown, now),
         "day": shown,
         "today": today,
         "heading": day_heading(shown, today),
@@ -121,13 +126,13 @@ async def queue(request: Request, portal: InPortal, reader: Reads) -> Response:
     return render.page(request, "staff/booking_queue.html", context)
 
 
-async def _page(portal: Portal, reader: Reader, shown: date) -> Page:
+async def _page(portal: Portal, reader: Reader, shown: date, now: datetime) -> Page:
     span = Window(shown, shown, shown)
     since, until = span.since.isoformat(), span.until.isoformat()
     (booked,) = await _ask(portal, reader, (_BOOKED, [("date", f"ge{since}"), ("date", f"lt{until}")]))
     slots, missing = await _slots(portal, reader, since, until)
     words = missing + ((_BOOKED.word,) if booked is None else ())
-    return arranged(slots, booked or {}, shown, tuple(dict.fromkeys(words)))
+    return arranged(slots, booked or {}, shown, tuple(dict.fromkeys(words)), now)
 
 
 async def _slots(portal: Portal, reader: Reader, since: str, until: str) -> tuple[list[Time], tuple[str, ...]]:
@@ -157,7 +162,9 @@ async def _ask(
     return [answer.bundle for answer in await portal.care.record.ask_all(reader.token, full)]
 
 
-def arranged(slots: Sequence[Time], booked: Mapping[str, Any], shown: date, unchecked: tuple[str, ...]) -> Page:
+def arranged(
+    slots: Sequence[Time], booked: Mapping[str, Any], shown: date, unchecked: tuple[str, ...], now: datetime
+) -> Page:
     """The page of a day (pure): each time with the booking that has it, and bookings that name no time of ours."""
     every = timeline.resources(booked)
     people = {one["id"]: person(one, shown) for one in every if one.get("resourceType") == "Patient"}
@@ -174,7 +181,7 @@ def arranged(slots: Sequence[Time], booked: Mapping[str, Any], shown: date, unch
     ]
     loose = [_row(None, one, people) for one in live if not known & set(one.slots)]
     loose.sort(key=lambda row: row.booking.at.at.timestamp() if row.booking and row.booking.at else 0.0)
-    return Page(books, loose, unchecked)
+    return Page(books, loose, unchecked, now)
 
 
 def _row(time: Time | None, booking: Booking | None, people: Mapping[str, Person]) -> Row:

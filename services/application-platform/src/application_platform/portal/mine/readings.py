@@ -84,9 +84,9 @@ def _together(rows: Sequence[Reading]) -> list[Reading]:
         if last is None or _act(last) != _act(row):
             found.append(row)
             continue
-        what = last.what
-        if row.what not in what.split(", "):
-            what += f", {row.what[:1].lower()}{row.what[1:]}"
+        what, said = last.what, f"{row.what[:1].lower()}{row.what[1:]}"
+        if said not in f"{what[:1].lower()}{what[1:]}".split(", "):
+            what += f", {said}"
         found[-1] = replace(last, what=what, shown=last.shown or row.shown)
     return found
 

@@ -1,51 +1,22 @@
 """A patient and a nurse in two browsers: a question, its answer as it comes, an own value, and who read it in the patient's own log."""
 
-import os
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
-CHROMIUM = os.environ.get("FVM_CHROMIUM", "/usr/bin/chromium")
+Enter = Callable[..., Awaitable[Page]]
+
 STINA = "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a02"
 HOUSE, CHART = f"/portal/mine/{STINA}", f"/portal/patients/{STINA}"
 NORRBY = "SE0000000001-1001"
 SUBJECT = "Yrsel när jag reser mig"
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    if not os.access(CHROMIUM, os.X_OK):
-        pytest.skip(f"Chromium is not at {CHROMIUM} (apt-get install chromium)")
-    async with async_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield found
-        await found.close()
-
-
-async def signed_in(browser: Browser, region: Any, name: str, width: int) -> Page:
-    context = await browser.new_context(
-        base_url=region.settings.public_url, locale="sv-SE", viewport={"width": width, "height": 900}
-    )
-    page = await context.new_page()
-    await page.goto("/portal/")
-    await page.locator("#named").fill(name)
-    await page.locator("#named").press("Enter")
-    await page.wait_for_url(lambda address: "/auth/sign-in" not in address)
-    commission = page.locator("button[name=commission]")
-    if await commission.count():
-        await commission.first.click()
-    await page.wait_for_url("**/portal/**")
-    return page
-
-
 async def test_a_question_is_answered_while_both_look_and_the_log_says_who_read(
-    browser: Browser, region: Any, until: Any
+    enter: Enter, region: Any, until: Any
 ) -> None:
-    stina = await signed_in(browser, region, "Stina Bergström", 390)
-    bjorn = await signed_in(browser, region, "Björn Ek", 1280)
+    stina, bjorn = await enter("Stina Bergström", width=390), await enter("Björn Ek")
     await stina.goto(f"{HOUSE}/messages/new")
     await stina.get_by_label("Vilken mottagning?").select_option(NORRBY)
     await stina.get_by_label("Vad gäller det?").fill(SUBJECT)
@@ -60,6 +31,25 @@ async def test_a_question_is_answered_while_both_look_and_the_log_says_who_read(
     await bjorn.get_by_label("Svar till Stina Bergström").fill("Mät blodtrycket i morgon och skriv in det här.")
     await bjorn.get_by_role("button", name="Skicka svaret").click()
     await expect(stina.get_by_text("Mät blodtrycket i morgon")).to_be_visible(timeout=15_000)
+
+    await stina.get_by_label("Skriv ett svar").fill("Tack, det gör jag.")
+    await stina.get_by_role("button", name="Skicka svaret").click()
+    await expect(bjorn.get_by_text("Tack, det gör jag.")).to_be_visible(timeout=15_000)
+
+    await stina.goto(f"{HOUSE}/bookings")
+    await bjorn.goto(f"{CHART}/bookings")
+    when = str(await bjorn.locator(".book-clocks button").last.get_attribute("aria-label"))
+    clock = when[:5]
+    await bjorn.get_by_role("button", name=when).click()
+    await bjorn.get_by_label("Vad besöket gäller").fill("Blodtryck stående och liggande")
+    await bjorn.get_by_role("button", name="Boka BERGSTRÖM, Stina").click()
+    await expect(bjorn.get_by_role("status").filter(has_text="Tiden är bokad.")).to_be_visible()
+
+    async def booked() -> None:
+        await stina.goto(f"{HOUSE}/bookings")
+        await expect(stina.get_by_role("link", name=f"{clock}").first).to_be_visible(timeout=1_000)
+
+    await until(booked, 30)
 
     await stina.goto(f"{HOUSE}/own/blood-pressure")
     await stina.get_by_label("Övre tryck (mmHg)").fill("112")

@@ -48,6 +48,11 @@ BUDGETS = {
     "portal/chart": Budget(p95=1_000, better="less"),
     "portal/part": Budget(p95=300, better="less"),
     "portal/save": Budget(p95=500, better="less"),
+    **{
+        f"portal/{one}": Budget(p95=300, better="less")
+        for one in ("medicines", "orders", "vitals", "inbox", "day", "ward", "start")
+    },
+    "portal/measured": Budget(p95=500, better="less"),
     "idle": Budget(1_500, 1_500, better="less"),
     "idle/after": Budget(None, 1_500, better="less"),
     "disk/vis": Budget(None, 1_024, better="less"),

@@ -20,6 +20,16 @@ from fvm_load.tokens import Staff
 
 CHART, PART = "portal: a chart of 1,000 encounters opened", "portal: a further page of its timeline"
 SAVE = "portal: a note that is being written saved"
+VITALS = "portal: a set of vitals saved"
+_PAGES = (  # beside the long chart: key, what it is, below the chart or its own address
+    ("portal/medicines", "portal: its medicines", "medicines"),
+    ("portal/orders", "portal: its orders and referrals", "orders"),
+    ("portal/vitals", "portal: its vitals and NEWS2", "vitals"),
+    ("portal/inbox", "portal: the inbox", "/portal/inbox"),
+    ("portal/day", "portal: my day", "/portal/"),
+)
+_WARD, _NURSE = "portal: a ward's board of 18 beds", "therese"
+_START, _PATIENT, _PATIENT_ID = "portal: a patient's start", "stina", "5d3f6a52-8d5c-5b0e-9c1f-2f6f0b7c1a02"
 _ENCOUNTERS, _VALUES = 1_000, 3  # and observations at each
 _BUNDLE = 100  # encounters in one transaction
 _BESIDE, _RATE = 50, 20.0  # patients of the messages beside, messages per second
@@ -38,6 +48,7 @@ async def run(bench: Bench) -> list[Row]:
     try:
         await _write(bench, Base.of(target.vis), patient, first)
         cookie = await signing.sign_in(door, first.who)
+        nurse, own = await signing.sign_in(door, _NURSE), await signing.sign_in(door, _PATIENT)
     except (NoSignIn, OSError, client.NoAnswer) as failed:
         return [left_out("portal/chart", CHART, f"the long chart could not be made: {failed}")]
     await bench.settle()
@@ -51,10 +62,68 @@ async def run(bench: Bench) -> list[Row]:
             await _waited(bench, door, page, "portal/chart", CHART),
             await _waited(bench, door, part, "portal/part", PART),
             await _saved(bench, door, patient, cookie),
+            *[
+                await _waited(bench, door, _get(door, _below(patient, address), cookie), key, path)
+                for key, path, address in _PAGES
+            ],
+            await _measured(bench, door, patient, cookie),
+            await _waited(bench, door, _get(door, "/portal/ward", nurse), "portal/ward", _WARD),
+            await _waited(bench, door, _get(door, f"/portal/mine/{_PATIENT_ID}", own), "portal/start", _START),
         ]
     finally:
         beside.cancel()
         await asyncio.gather(beside, return_exceptions=True)
+
+
+def _below(patient: str, address: str) -> str:
+    return address if address.startswith("/") else f"/portal/patients/{patient}/{address}"
+
+
+def _get(door: Base, address: str, cookie: str) -> bytes:
+    return door.request("GET", address, headers={**_ROW_HEADERS, "Cookie": cookie})
+
+
+async def _measured(bench: Bench, door: Base, patient: str, cookie: str) -> Row:
+    """A nurse saves one whole set after the other; each ends in a redirection to the page that shows it."""
+    bench.tell(VITALS)
+    below, latencies = f"/portal/patients/{patient}/vitals", []
+    page = await client.ask(door, _get(door, below, cookie))
+    proof = _CSRF.search(page.body)
+    if page.status != 200 or proof is None:
+        return left_out("portal/measured", VITALS, f"the form was answered {page.status}")
+    values = {
+        "respirations": "18",
+        "spo2": "96",
+        "systolic": "128",
+        "diastolic": "74",
+        "pulse": "82",
+        "temperature": "37,1",
+    }
+    sent = {
+        **values,
+        "csrf": proof[1].decode(),
+        "patient": patient,
+        "oxygen": "nej",
+        "consciousness": "A",
+        "scale": "1",
+    }
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded", "Origin": await signing.origin(door), "Cookie": cookie,
+    }  # fmt: skip
+    connection, began = await client.connect(door.host, door.port), time.perf_counter()
+    while time.perf_counter() - began < bench.seconds(8.0):
+        body = urlencode(sent | {"panel": str(uuid.uuid4())}).encode()
+        asked = time.perf_counter()
+        answer = await connection.ask(door.request("POST", below, body=body, headers=headers))
+        latencies.append(time.perf_counter() - asked)
+        if answer.status != 303:
+            return left_out("portal/measured", VITALS, f"saving was answered {answer.status}")
+    connection.close()
+    spread = Spread.of(latencies)
+    assert spread is not None
+    row = Row("portal/measured", VITALS, "ms", spread.p50, spread, law="staff")
+    row.count, row.seconds, row.note = len(latencies), time.perf_counter() - began, f"{_RATE:g} messages/s beside"
+    return row
 
 
 async def _waited(bench: Bench, door: Base, request: bytes, key: str, path: str) -> Row:

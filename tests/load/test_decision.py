@@ -12,7 +12,9 @@ UNIT, PROVIDER = "SE-U", "SE-P"
 ACTOR = Actor("staff", "SE-1", unit=UNIT, provider=PROVIDER, purpose="care", session="s")
 LABELS = {1: Label(PROVIDER, UNIT, "und"), 2: Label(PROVIDER, "SE-V", "und"), 3: Label("SE-Q", "SE-W", "und")}
 ZONES = zones(ACTOR, LABELS)
-AT_MOST = 3.0  # microseconds; a read at the door takes 56 (docs/explanation/performance.md), of which this is a twentieth
+AT_MOST = (
+    3.0  # microseconds; a read at the door takes 56 (docs/explanation/performance.md), of which this is a twentieth
+)
 
 
 def microseconds(do: Callable[[], object]) -> float:

@@ -243,7 +243,13 @@ async def test_an_order_that_was_cut_off_is_carried_out_by_who_comes_next(
         raise ConnectionResetError
 
     broken = Eraser(
-        engine.db, "vis", breaks, partial(owners_of, engine), lambda: engine.codec.ring, telling("x.y-z.v1"), lambda: None
+        engine.db,
+        "vis",
+        breaks,
+        partial(owners_of, engine),
+        lambda: engine.codec.ring,
+        telling("x.y-z.v1"),
+        lambda: None,
     )
     second = await engine.db.connect()
     for _ in range(100):  # until everybody who wrote before has ended

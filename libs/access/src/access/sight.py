@@ -69,7 +69,9 @@ class Sight:
             return Decision.PERMIT if self.actor.everything or label in self.zones.free else Decision.DENY
         if label in self.zones.free:
             return Decision.PERMIT
-        if patient and label in self.zones.unit:  # neither block nor consent matters here: the relation alone, as `decide` says
+        if (
+            patient and label in self.zones.unit
+        ):  # neither block nor consent matters here: the relation alone, as `decide` says
             return Decision.PERMIT if self.known.get(patient, _UNKNOWN).related else Decision.NEED_RELATION
         if self.stale and patient:
             return Decision.BLOCKED if label in self.zones.provider | self.zones.shared else Decision.DENY

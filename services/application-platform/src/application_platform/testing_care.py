@@ -66,7 +66,9 @@ class Vis:
         entries = [{"resource": one, "search": {"mode": "match"}} for one in listed]
         if "_include" in asked:
             people = dict.fromkeys(_about(one) for one in listed)
-            entries += [{"resource": self.held[one], "search": {"mode": "include"}} for one in people if one in self.held]
+            entries += [
+                {"resource": self.held[one], "search": {"mode": "include"}} for one in people if one in self.held
+            ]
         lost = self.away or type in self.broken
         return web.json_response({"entry": entries}, status=503 if lost else 401 if self.signed_out else 200)
 

@@ -62,7 +62,10 @@ class Pharmacy:
                     }
                 )
             for code, state, text, about, severe in self._checks(draft):
-                part: list[dict[str, Any]] = [{"name": "code", "valueCode": code}, {"name": "state", "valueCode": state}]
+                part: list[dict[str, Any]] = [
+                    {"name": "code", "valueCode": code},
+                    {"name": "state", "valueCode": state},
+                ]
                 part += [{"name": "text", "valueString": text}, {"name": "severe", "valueBoolean": severe}]
                 parts.append(
                     {"name": "check", "part": part + ([{"name": "about", "valueString": about}] if about else [])}

@@ -32,6 +32,8 @@ async def units(con: AsyncConnection, now: datetime) -> list[Unit]:
     """The same for the platform's own pages."""
     held = commission.c
     columns = (held.unit, held.unit_name, held.provider, held.provider_name)
-    valid = sa.and_(held.purpose == "care", held.valid_from <= now, sa.or_(held.valid_to.is_(None), held.valid_to > now))
+    valid = sa.and_(
+        held.purpose == "care", held.valid_from <= now, sa.or_(held.valid_to.is_(None), held.valid_to > now)
+    )
     rows = await con.execute(sa.select(*columns).where(valid).distinct().order_by(held.provider_name, held.unit_name))
     return [Unit(unit=unit, name=name, provider=provider, provider_name=whose) for unit, name, provider, whose in rows]

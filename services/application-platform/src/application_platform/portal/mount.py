@@ -50,7 +50,15 @@ def mount(app: FastAPI, portal: Portal) -> None:
         acknowledging.router,
     ):
         app.include_router(router)
-    for router in (pages.router, doors.router, *rooms.ROUTERS, correcting.router, review.router, stream.router, style.router):
+    for router in (
+        pages.router,
+        doors.router,
+        *rooms.ROUTERS,
+        correcting.router,
+        review.router,
+        stream.router,
+        style.router,
+    ):
         app.include_router(router)
     for router in (listing.router, staff.router, messages.router, own.router, own_in_care.router, health_form.router):
         app.include_router(router)

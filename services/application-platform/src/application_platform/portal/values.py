@@ -70,7 +70,9 @@ def result(observation: Resource) -> Result:
 def results(observation: Resource) -> tuple[Result, ...]:
     """The rows of an Observation: one, or one for each component (blood pressure is one: 108/62)."""
     parts = [part for part in observation.get("component", ()) if isinstance(part, Mapping)]
-    if not parts or _pressure(observation) is not None or observation.get("hasMember"):  # a score says itself what it is
+    if (
+        not parts or _pressure(observation) is not None or observation.get("hasMember")
+    ):  # a score says itself what it is
         return (result(observation),)
     return tuple(result({**part, "id": observation.get("id"), "resourceType": "Observation"}) for part in parts)
 

@@ -36,7 +36,7 @@ def a_score(patient: str, id: str, total: int | None, hours_ago: float = 1.0, **
 
 def a_panel(patient: str, id: str, total: int | None, hours_ago: float = 1.0, **values: Any) -> list[dict[str, Any]]:
     """A score with the Observations of `values` by their names in `CODES`; points of 1 for each of them."""
-    score = a_score(patient, id, total, hours_ago, **{name: 1 for name in values})
+    score = a_score(patient, id, total, hours_ago, **dict.fromkeys(values, 1))
     members = []
     for name, amount in values.items():
         code, unit = CODES[name]

@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from application_platform.portal import render
 from application_platform.portal.access import NotTaken
-from application_platform.portal.person import person
 from application_platform.portal.mine.frame import ForAnother
+from application_platform.portal.person import person
 from application_platform.portal.places import names_of
 from application_platform.portal.reader import InPortal, Portal, Reader, Reads
 from application_platform.portal.record import NotShown

@@ -57,9 +57,8 @@ def build(settings: Settings) -> Service:
     region, office = Client(settings.information_url, _PATIENCE), Client(settings.application_url, _PATIENCE)
     own = OwnToken(office, "vis", settings.data)
     patients = NewPatients(region, own)
-    mount = record.mount(
-        settings, patients.id_for, RegionHolds(region, own).which, Directory(office).all, Record(region).asked
-    )
+    holds, units, medicines = RegionHolds(region, own).which, Directory(office).all, Record(region).asked
+    mount = record.mount(settings, patients.id_for, holds, units, medicines)
     engine = patients.engine = Engine(db, mount, relay.wake, ring=keyring(settings.master_key, seals=settings.sealing))
     relay.tap = Tap(engine)
     verifier = Verifier(settings.jwks_url, settings.public_url, settings.public_url + record.PATH)

@@ -51,8 +51,7 @@ _READERS = frozenset({"information"})  # who opens what VIS tells
 
 def build(settings: Settings) -> Service:
     """Everything `python -m vis` runs."""
-    db = Database(settings.database_url, pool_size=12)
-    producer = Producer(settings.broker)
+    db, producer = Database(settings.database_url, pool_size=12), Producer(settings.broker)
     relay = Relay(db, producer, settings)
     region, office = Client(settings.information_url, _PATIENCE), Client(settings.application_url, _PATIENCE)
     own = OwnToken(office, "vis", settings.data)
